@@ -1,0 +1,29 @@
+# Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
+.PHONY: quickstart test check install browser clean
+PYTHON ?= python3
+BIN := .venv/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+quickstart: install
+	$(BIN)/preceptor quickstart
+
+test: install browser check
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# torch comes first and pinned: a bare `torch` would pull gigabytes of CUDA on a machine without a GPU.
+install: .venv/installed
+.venv/installed: pyproject.toml constraints.txt
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The browser tests drive a real Chromium.
+browser:
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q chromium; }
+
+clean:
+	rm -rf .venv quickstart build .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,112 @@
+"""What labelers make: demonstrations, rankings, ratings. And the responses that they judge."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from preceptor.records.base import Record
+from preceptor.records.prompt import Prompt
+
+FLAGS = (
+    "fails_instruction", "inappropriate_for_assistant", "hallucination", "satisfies_constraint",
+    "sexual_content", "violent_content", "encourages_violence", "denigrates_protected_class",
+    "harmful_advice", "expresses_opinion", "expresses_moral_judgment",
+)  # fmt: skip
+"""The eleven binary flags of Ouyang et al. 2022, Table 3, in its order."""
+
+Flag = Literal[
+    "fails_instruction", "inappropriate_for_assistant", "hallucination", "satisfies_constraint",
+    "sexual_content", "violent_content", "encourages_violence", "denigrates_protected_class",
+    "harmful_advice", "expresses_opinion", "expresses_moral_judgment",
+]  # fmt: skip
+
+
+class Labeler(Record):
+    """Who judged: a pseudonym, a group, and whether it is a person."""
+
+    id: str
+    group: Literal["training", "held_out"] = "training"
+    origin: Literal["human", "simulated"] = "human"
+
+
+class Sampling(Record):
+    """How a response was drawn from its model."""
+
+    temperature: float = Field(default=1.0, ge=0)
+    """0 is greedy."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    """0 keeps the whole vocabulary."""
+    max_tokens: int = Field(default=64, ge=1)
+
+
+class Response(Record):
+    """One text that answers a prompt, with where it came from."""
+
+    id: str
+    text: str
+    model: str | None = None
+    """Name or content hash of the model that wrote it; None for a person's text."""
+    sampling: Sampling | None = None
+    tokens: tuple[int, ...] | None = None
+    """Token ids as sampled, end token included when the model ended by itself."""
+    finished: bool | None = None
+    """Whether the model ended by itself; None when it is not known."""
+
+
+class Demonstration(Record):
+    """A prompt and what the assistant should say to it."""
+
+    id: str
+    prompt: Prompt
+    response: str
+    labeler: Labeler
+
+
+class Ranking(Record):
+    """An order over the K responses to one prompt: groups from best to worst, ties share a group."""
+
+    id: str
+    prompt: Prompt
+    responses: tuple[Response, ...] = Field(min_length=1)
+    groups: tuple[tuple[str, ...], ...]
+    """Response ids, best group first. `B > {D, A} > C` is (("B",), ("D", "A"), ("C",))."""
+    labeler: Labeler
+
+    @model_validator(mode="after")
+    def _groups_cover_responses(self) -> Self:
+        shown = [response.id for response in self.responses]
+        ranked = [response_id for group in self.groups for response_id in group]
+        if len(set(shown)) != len(shown):
+            raise ValueError(f"two responses share an id: {shown}")
+        if unknown := [response_id for response_id in ranked if response_id not in shown]:
+            raise ValueError(f"groups name a response that does not exist: {unknown[0]!r}")
+        if len(set(ranked)) != len(ranked):
+            raise ValueError(f"groups name a response twice: {ranked}")
+        if missing := [response_id for response_id in shown if response_id not in ranked]:
+            raise ValueError(f"groups leave out response {missing[0]!r}")
+        if any(not group for group in self.groups):
+            raise ValueError("groups hold an empty group")
+        return self
+
+    def ranks(self) -> dict[str, int]:
+        """Rank of each response id: 0 is best, equal is tied."""
+        return {response_id: rank for rank, group in enumerate(self.groups) for response_id in group}
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """(chosen, rejected) indices into `responses` of every untied pair."""
+        ranks = self.ranks()
+        order = [ranks[response.id] for response in self.responses]
+        return [(i, j) for i in range(len(order)) for j in range(len(order)) if order[i] < order[j]]
+
+
+class Rating(Record):
+    """One response judged alone: overall quality and flags."""
+
+    id: str
+    prompt: Prompt
+    response: Response
+    likert: int = Field(ge=1, le=7)
+    """1 is worst, 7 is best."""
+    flags: frozenset[Flag] = frozenset()
+    labeler: Labeler
