@@ -1,0 +1,107 @@
+"""A project folder: one recipe, the data people brought, and the work of each stage, found again by content."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from preceptor import __version__
+from preceptor.errors import UserError
+from preceptor.pipeline.recipe import Recipe
+from preceptor.records.artifacts import canonical_hash
+
+RECIPE = "recipe.yaml"
+SHIPPED_RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished stage: where its work lies, its key, and what it says of itself."""
+
+    path: Path
+    key: str
+    seconds: float
+    facts: Mapping[str, Any]
+
+
+class Project:
+    """The folder that every command works in."""
+
+    def __init__(self, directory: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
+        self.directory = directory
+        self.recipe = recipe
+        self.say = say
+        self.done: dict[str, Done] = {}
+
+    @property
+    def data(self) -> Path:
+        """Imported artifacts, one folder each."""
+        return self.directory / "data"
+
+    def stage(
+        self,
+        name: str,
+        config: JsonValue,
+        parents: Sequence[str],
+        make: Callable[[Path], Mapping[str, Any]],
+    ) -> Done:
+        """Run `make(directory)` unless the same work (name, config, parents, version) is done already.
+
+        `make` may be killed at any moment: its directory stays, and the next call goes on in it. What it returns is
+        kept in `stage.json`, written last and renamed, so its presence means the stage is whole.
+        """
+        key = canonical_hash([name, config, list(parents), self.recipe.seed, __version__])
+        directory = self.directory / "work" / f"{name}-{key[:10]}"
+        marker = directory / "stage.json"
+        if marker.is_file():
+            stage = json.loads(marker.read_text(encoding="utf-8"))
+            self.say(f"[dim]{name}: done before ({directory.name})[/dim]")
+        else:
+            self.say(f"[bold]{name}[/bold]")
+            directory.mkdir(parents=True, exist_ok=True)
+            start = time.monotonic()
+            facts = make(directory)
+            stage = {"key": key, "seconds": round(time.monotonic() - start, 2), "facts": dict(facts)}
+            write_json(marker, stage)
+        self.done[name] = Done(directory, key, stage["seconds"], stage["facts"])
+        self._point(name, directory)
+        return self.done[name]
+
+    def _point(self, name: str, directory: Path) -> None:
+        """`latest/NAME` leads to the stage's present work, so that people need not know hashes."""
+        link = self.directory / "latest" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        aside = link.with_name(f".{link.name}.new")
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(os.path.relpath(directory, link.parent))
+        aside.replace(link)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write aside, then rename."""
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def create_project(directory: Path, template: str) -> Path:
+    """Make a project folder with a commented recipe.
+
+    Raises:
+        UserError: the folder has a recipe already, or there is no such template.
+    """
+    shipped = SHIPPED_RECIPES / f"{template}.yaml"
+    if not shipped.is_file():
+        names = ", ".join(sorted(path.stem for path in SHIPPED_RECIPES.glob("*.yaml")))
+        raise UserError(f"no recipe named '{template}'", remedy=f"choose one of: {names}")
+    if (directory / RECIPE).exists():
+        raise UserError("there is a project already", file=directory / RECIPE, remedy="edit its recipe, or choose another folder")
+    (directory / "data").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(shipped, directory / RECIPE)
+    return directory / RECIPE

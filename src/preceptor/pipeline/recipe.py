@@ -1,0 +1,103 @@
+"""The recipe: one typed tree for a whole project."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from preceptor.config import BaseConfig
+from preceptor.records import Sampling
+from preceptor.training.reward_model import RewardModelConfig
+from preceptor.training.rl_config import RLConfig
+from preceptor.training.sft import SFTConfig
+
+BUNDLED = "bundled"
+
+
+class PromptsConfig(BaseConfig):
+    """How many prompts each stage gets. With human feedback these are upper bounds on what `data/` holds."""
+
+    num_sft: int = Field(default=12_725, ge=2)
+    """Prompts to write demonstrations for (Ouyang et al. 2022, Table 6)."""
+    num_reward: int = Field(default=33_207, ge=2)
+    """Prompts whose responses are ranked, each round."""
+    num_rl: int = Field(default=31_144, ge=1)
+    """Prompts that the policy practises on."""
+    num_test: int = Field(default=3_196, ge=2)
+    """Prompts of held-out users, for the final evaluation."""
+    num_documents: int = Field(default=20_000, ge=0)
+    """Pretraining texts for the mix, and a tenth as many again to measure the alignment tax."""
+    valid_share: float = Field(default=0.1, gt=0, lt=1)
+    """Share of users whose demonstrations and rankings validate instead of train."""
+
+
+class LabelsConfig(BaseConfig):
+    """Who labels, and how much is enough."""
+
+    num_labelers: int = Field(default=20, ge=1)
+    """Simulated labelers of the training group."""
+    num_held_out_labelers: int = Field(default=10, ge=1)
+    """Simulated labelers of the held-out group; they judge the final evaluation and nothing that trains."""
+    responses_per_prompt: int = Field(default=4, ge=2, le=9)
+    """K: responses ranked together (4 to 9 in the paper)."""
+    held_out_share: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the ranked prompts that held-out labelers rank, to measure the reward model."""
+    labelers_per_test_prompt: int = Field(default=2, ge=1)
+    """Held-out labelers that judge each test prompt."""
+    min_demonstrations: int = Field(default=100, ge=2)
+    """Human feedback: SFT waits for so many."""
+    min_rankings: int = Field(default=300, ge=2)
+    """Human feedback: the reward model waits for so many."""
+    min_evaluations: int = Field(default=100, ge=2)
+    """Human feedback: the report waits for so many rankings of the policies' responses by held-out labelers."""
+
+
+class EvaluationConfig(BaseConfig):
+    """The final comparison of all policies."""
+
+    sampling: Sampling = Sampling()
+    """How every policy answers the test prompts."""
+    num_prefixes: int = Field(default=8, ge=1)
+    """Few-shot prefixes that compete, by reward-model score, to prompt the base model."""
+    num_shots: int = Field(default=3, ge=1)
+    """Demonstrations in a prefix."""
+    num_curve_prompts: int = Field(default=64, ge=1)
+    """Held-out prompts answered at each point of the over-optimisation curve."""
+
+
+class Recipe(BaseConfig):
+    """A whole project: from the base model to the report."""
+
+    seed: int = 0
+    """Decides everything random."""
+    base_model: str = BUNDLED
+    """Directory (or hub name) of a causal language model; 'bundled' is the small one of the closed world."""
+    feedback: Literal["simulated", "human"] = "human"
+    """Who labels: people, through imported labels; or simulated labelers of the closed world."""
+    rounds: int = Field(default=1, ge=1)
+    """Times that candidates are sampled, ranked and trained on."""
+    tracker: Literal["none", "wandb", "mlflow"] = "none"
+    """Where metrics also go; TensorBoard files are always written."""
+    num_threads: int | None = Field(default=None, ge=1)
+    """Threads of PyTorch; None takes one per core. Bit-for-bit repetition holds for equal numbers."""
+    prompts: PromptsConfig = PromptsConfig()
+    """Sizes of the prompt sets."""
+    labels: LabelsConfig = LabelsConfig()
+    """Labelers and labels."""
+    candidates: Sampling = Sampling()
+    """How the responses that labelers rank are drawn."""
+    sft: SFTConfig = SFTConfig()
+    """Supervised fine-tuning."""
+    reward_model: RewardModelConfig = RewardModelConfig()
+    """Reward model."""
+    rl: dict[str, RLConfig] = Field(default_factory=lambda: {"ppo": RLConfig()})
+    """Policies to train against the reward model, by name. The last one is shipped and samples the next round."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """Final comparison."""
+
+    @model_validator(mode="after")
+    def _policies_have_their_own_names(self) -> "Recipe":
+        if taken := sorted({"base", "base_prompted", "sft"} & set(self.rl)):
+            raise ValueError(f"'{taken[0]}' is another policy's name in the report; call the RL policy otherwise")
+        if not self.rl:
+            raise ValueError("at least one RL policy is needed")
+        return self

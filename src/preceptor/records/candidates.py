@@ -1,0 +1,15 @@
+"""Responses that wait to be ranked."""
+
+from pydantic import Field
+
+from preceptor.records.base import Record
+from preceptor.records.labels import Response
+from preceptor.records.prompt import Prompt
+
+
+class Candidates(Record):
+    """A prompt and the K responses that a labeler is to rank; the ranking takes over its id."""
+
+    id: str
+    prompt: Prompt
+    responses: tuple[Response, ...] = Field(min_length=1)

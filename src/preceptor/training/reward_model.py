@@ -1,0 +1,110 @@
+"""The reward model: Bradley–Terry on rankings of any K (Ouyang et al. 2022, section 3.5, Eq. 1, and appendix C.2)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+from preceptor.config import BaseConfig
+from preceptor.errors import UserError
+from preceptor.models.heads import RewardModel
+from preceptor.models.precision import Precision, autocast
+from preceptor.models.scoring import score_responses
+from preceptor.ops.losses import ranking_loss
+from preceptor.records import Demonstration, Ranking
+from preceptor.runs.run import Run
+from preceptor.text.batches import RankingBatch
+from preceptor.training.optim import OptimConfig, apply_gradients, build_optimizer, learning_rate, mean_of
+from preceptor.training.stream import Stream
+
+
+class RewardModelConfig(BaseConfig):
+    """Training of the reward model."""
+
+    num_epochs: float = Field(default=1, gt=0)
+    """Passes over the rankings. More than one overfits (Ouyang et al. 2022, appendix C.2)."""
+    batch_size: int = Field(default=64, ge=1)
+    """Rankings (prompts with all their K responses) per optimiser step."""
+    micro_batch_size: int = Field(default=16, ge=1)
+    """Rankings per forward pass; changes memory, not results."""
+    max_tokens: int = Field(default=2048, ge=8)
+    """Longest prompt + response; a ranking with a longer one loses that response, which is counted."""
+    pair_weight: Literal["all", "untied"] = "all"
+    """A ranking's loss is divided by all its C(K,2) pairs, as Eq. 1 is written, or by its untied ones."""
+    optim: OptimConfig = OptimConfig(learning_rate=9e-6)
+    """Optimiser and schedule."""
+    precision: Precision = "auto"
+    """Arithmetic of the forward pass: float32, bfloat16, or auto."""
+    save_every: int = Field(default=20, ge=1)
+    """Steps between checkpoints."""
+
+
+def train_reward_model(
+    config: RewardModelConfig,
+    run: Run,
+    reward_model: RewardModel,
+    rankings: Sequence[Ranking],
+    demonstrations: Sequence[Demonstration],
+) -> Mapping[str, Any]:
+    """Train in place on rankings, then shift the bias so that demonstrations score 0 on average.
+
+    All pairs of a prompt are one batch element and each response is run once. Identical responses are merged, ties
+    are dropped here and nowhere earlier. Returns counts of all that did not become a pair.
+
+    Raises:
+        UserError: no ranking has an untied pair.
+    """
+    usable = [ranking for ranking in rankings if ranking.pairs()]
+    if not usable:
+        raise UserError("no ranking has an untied pair", remedy="add rankings that prefer one response to another")
+    num_positions = round(config.num_epochs * len(usable))
+    num_steps = math.ceil(num_positions / config.batch_size)
+    optimizer = build_optimizer(reward_model, config.optim)
+    state = run.state(reward_model=reward_model, optimizer=optimizer)
+    order = Stream(len(usable), run.seed, "reward-model")
+    reward_model.eval()  # dropout stays off: the score is also PPO's reward
+    for step in run.steps(num_steps, state, label="Reward model"):
+        rows = order.take(usable, step, config.batch_size, last=num_positions)
+        metrics = []
+        for start in range(0, len(rows), config.micro_batch_size):
+            part = rows[start : start + config.micro_batch_size]
+            metrics.append(_accumulate(config, reward_model, part, num_rankings=len(rows)))
+        rate = learning_rate(step, num_steps, config.optim)
+        norm = apply_gradients(optimizer, rate, config.optim.max_grad_norm)
+        run.log(step, mean_of(metrics) | {"reward_model/grad_norm": norm, "reward_model/learning_rate": rate})
+        if run.every(config.save_every, step):
+            run.save(step)
+    shift = shift_bias(reward_model, demonstrations, config)
+    _, counts = RankingBatch.of(usable, reward_model.chat, config.max_tokens)
+    return {
+        "num_steps": num_steps,
+        "bias_shift": shift,
+        "dropped": {"ranking without an untied pair": len(rankings) - len(usable), **counts},
+    }
+
+
+def _accumulate(
+    config: RewardModelConfig, reward_model: RewardModel, rankings: Sequence[Ranking], *, num_rankings: int
+) -> dict[str, float]:
+    """Gradients of a part of the batch, already divided by the whole batch's number of rankings."""
+    batch, _ = RankingBatch.of(rankings, reward_model.chat, config.max_tokens)
+    with autocast(config.precision):
+        scores_B = reward_model.scores(batch.tokens_BL, batch.token_mask_BL)
+    loss, correct, num_pairs = ranking_loss(scores_B.float(), batch.ranking_id_B, batch.rank_B, pair_weight=config.pair_weight)
+    (loss / num_rankings).backward()
+    return {
+        "reward_model/loss": float(loss) / len(rankings),
+        "reward_model/accuracy": float(correct) / max(1, int(num_pairs)),
+        "reward_model/score_std": float(scores_B.detach().float().std()),
+    }
+
+
+@torch.no_grad()
+def shift_bias(reward_model: RewardModel, demonstrations: Sequence[Demonstration], config: RewardModelConfig) -> float:
+    """Move the bias so that the labelers' demonstrations have mean score 0 (Ouyang et al. 2022, appendix C.2)."""
+    items = [(row.prompt.messages, row.response) for row in demonstrations]
+    mean = sum(score_responses(reward_model, items, precision="float32")) / len(items)
+    reward_model.bias = reward_model.bias - mean
+    return -mean

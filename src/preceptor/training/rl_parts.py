@@ -1,0 +1,170 @@
+"""What the RL loop is made of: actors, the KL controller, the pretraining mix, sampling and one update."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from preceptor.errors import UserError
+from preceptor.generation.native import generate
+from preceptor.models.heads import RewardModel
+from preceptor.models.policy import Policy
+from preceptor.models.precision import autocast
+from preceptor.ops.kl import next_kl_coef
+from preceptor.records import Document, Prompt
+from preceptor.runs.run import Run
+from preceptor.text.batches import Rollout, pack, rollout_from
+from preceptor.training.algorithms import Algorithm
+from preceptor.training.health import first_rollout_findings
+from preceptor.training.optim import apply_gradients, build_optimizer, learning_rate
+from preceptor.training.rl_config import KLConfig, PretrainingMixConfig, RLConfig
+from preceptor.training.sft import Example, encode_documents
+from preceptor.training.stream import Stream
+
+
+@dataclass(frozen=True)
+class Actors:
+    """The four actors; the value model is a copy of the reward model, the reference is frozen."""
+
+    policy: Policy
+    reference: Policy
+    reward_model: RewardModel
+    value_model: RewardModel
+
+
+class KLController:
+    """Holds β; adaptive when the config says so."""
+
+    def __init__(self, config: KLConfig) -> None:
+        self._config = config
+        self.coef = config.coef
+
+    def observe(self, mean_kl: float, num_episodes: int) -> None:
+        """Move β after a rollout with `mean_kl` nats per response."""
+        if self._config.type == "adaptive":
+            self.coef = next_kl_coef(
+                self.coef, mean_kl, target=self._config.target, horizon=self._config.horizon, num_episodes=num_episodes
+            )
+
+    def state_dict(self) -> dict[str, float]:
+        """β."""
+        return {"coef": self.coef}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Take β back."""
+        self.coef = state["coef"]
+
+
+class PretrainingMix:
+    """Pretraining text for PPO-ptx: each minibatch gets its share, in an order that only step and seed decide."""
+
+    def __init__(self, config: PretrainingMixConfig, documents: Sequence[Document], policy: Policy, seed: int) -> None:
+        self._config = config
+        self._examples: list[Example] = []
+        if not config.coef:
+            return
+        self._examples = encode_documents(documents, policy.chat, config.max_tokens)
+        if not self._examples:
+            raise UserError(
+                "PPO-ptx needs pretraining text and there is none",
+                field="pretraining.coef",
+                remedy="import documents (`preceptor import FILE --format documents`), or set pretraining.coef to 0",
+            )
+        self._order = Stream(len(self._examples), seed, "rl-pretraining")
+
+    def take(self, step: int, minibatches: Sequence[Rollout]) -> list[list[Example]]:
+        """Examples for each minibatch of a step; empty lists for plain PPO."""
+        if not self._config.coef:
+            return [[] for _ in minibatches]
+        counts = [round(len(minibatch) * self._config.examples_per_episode) for minibatch in minibatches]
+        first = (step - 1) * sum(counts)
+        batches = []
+        for count in counts:
+            batches.append([self._examples[self._order[position]] for position in range(first, first + count)])
+            first += count
+        return batches
+
+
+def build_optimizers(config: RLConfig, algorithm: Algorithm) -> dict[str, torch.optim.Optimizer]:
+    """One optimiser for the policy, one for the value model where the algorithm has one."""
+    optimizers = {"policy_optimizer": build_optimizer(algorithm.policy, config.optim)}
+    if algorithm.value_model is not None:
+        optimizers["value_optimizer"] = build_optimizer(algorithm.value_model, config.value_optim)
+    return optimizers
+
+
+def sample(config: RLConfig, policy: Policy, prompts: Sequence[Prompt], run: Run, step: int) -> Rollout:
+    """Draw one response per prompt."""
+    tokens = [policy.chat.prompt(prompt.messages) for prompt in prompts]
+    seeds = run.row_seeds("sample", step, num=len(prompts))
+    with autocast(config.precision):
+        sampled = generate(policy, tokens, config.sampling, seeds, batch_size=len(prompts))
+    return rollout_from([prompt.id for prompt in prompts], tokens, sampled, pad_id=policy.chat.pad_id)
+
+
+@torch.no_grad()
+def in_parts(config: RLConfig, rollout: Rollout, column: Callable[[Rollout], Tensor]) -> Tensor:
+    """A column of the rollout, computed `micro_batch_size` rows at a time."""
+    parts = torch.arange(len(rollout)).split(config.micro_batch_size)
+    with autocast(config.precision):
+        return torch.cat([column(rollout.select(part)).float() for part in parts])
+
+
+def check_health(config: RLConfig, actors: Actors, rollout: Rollout) -> list[dict[str, Any]]:
+    """Compare the first rollout with what must hold before any update.
+
+    Raises:
+        UserError: a check fails; it says what usually causes that.
+    """
+    temperature = config.sampling.temperature
+    recomputed = in_parts(config, rollout, lambda part: actors.policy.logprobs(part, temperature)[0])
+    findings = first_rollout_findings(rollout, recomputed)
+    for finding in findings:
+        if not finding.ok:
+            raise UserError(f"health check '{finding.name}' failed: {finding.explanation}", remedy=finding.remedy)
+    return [finding.as_json() for finding in findings]
+
+
+def update(
+    config: RLConfig,
+    algorithm: Algorithm,
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    minibatch: Rollout,
+    pretraining: Sequence[Example],
+    step: int,
+) -> dict[str, float]:
+    """One optimiser step: the algorithm's gradient plus γ times the pretraining gradient."""
+    num_tokens = int(minibatch.response_mask_BT.sum())
+    totals: dict[str, float] = {}
+    for part in torch.arange(len(minibatch)).split(config.micro_batch_size):
+        with autocast(config.precision):
+            loss, metrics = algorithm.loss(minibatch.select(part), num_tokens)
+        loss.backward()
+        for name, value in metrics.items():
+            totals[name] = totals.get(name, 0.0) + float(value)
+    if pretraining:
+        totals["ptx/loss"] = _accumulate_pretraining(config, algorithm.policy, pretraining)
+    rate = learning_rate(step, config.num_steps, config.optim)
+    totals["rl/learning_rate"] = rate
+    totals["rl/grad_norm"] = apply_gradients(optimizers["policy_optimizer"], rate, config.optim.max_grad_norm)
+    if "value_optimizer" in optimizers:
+        value_rate = learning_rate(step, config.num_steps, config.value_optim)
+        norm = apply_gradients(optimizers["value_optimizer"], value_rate, config.value_optim.max_grad_norm)
+        totals["value/grad_norm"] = norm
+    return totals
+
+
+def _accumulate_pretraining(config: RLConfig, policy: Policy, examples: Sequence[Example]) -> float:
+    """Add γ · mean NLL of the pretraining examples to the gradients."""
+    count = sum(len(tokens) - 1 for tokens, _ in examples)
+    total = 0.0
+    for start in range(0, len(examples), config.micro_batch_size):
+        part = examples[start : start + config.micro_batch_size]
+        batch = pack(part, max_tokens=config.pretraining.max_tokens, pad_id=policy.chat.pad_id)
+        with autocast(config.precision):
+            total_nll, _ = policy.nll(batch)
+        (config.pretraining.coef * total_nll / count).backward()
+        total += float(total_nll)
+    return total / count

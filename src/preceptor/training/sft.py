@@ -1,0 +1,146 @@
+"""Supervised fine-tuning on demonstrations (Ouyang et al. 2022, section 3.5 and appendix C)."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from pydantic import Field
+
+from preceptor.config import BaseConfig
+from preceptor.errors import UserError
+from preceptor.models.load import set_dropout
+from preceptor.models.policy import Policy
+from preceptor.models.precision import Precision, autocast
+from preceptor.records import Demonstration, Document, Message
+from preceptor.runs.run import Run
+from preceptor.text.batches import SFTBatch, pack
+from preceptor.text.chat import Chat
+from preceptor.training.optim import BestWeights, OptimConfig, apply_gradients, build_optimizer, learning_rate
+from preceptor.training.stream import Stream
+
+Example = tuple[list[int], list[bool]]
+"""Tokens of one conversation, and which of them are learned."""
+
+
+class SFTConfig(BaseConfig):
+    """Supervised fine-tuning."""
+
+    num_epochs: float = Field(default=16, gt=0)
+    """Passes over the demonstrations. The paper trains for 16 and chooses the checkpoint by reward-model score."""
+    batch_size: int = Field(default=32, ge=1)
+    """Demonstrations per optimiser step."""
+    max_tokens: int = Field(default=2048, ge=8)
+    """Length of a packed row; a longer conversation is dropped and counted."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Residual dropout while training (0.2 in the paper), where the architecture has it."""
+    pretraining_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each batch that is pretraining text (0.1 in the paper for PPO's initial policy)."""
+    optim: OptimConfig = OptimConfig()
+    """Optimiser and schedule."""
+    precision: Precision = "auto"
+    """Arithmetic of the forward pass: float32, bfloat16, or auto (bfloat16 where the hardware multiplies it faster)."""
+    save_every: int = Field(default=50, ge=1)
+    """Steps between checkpoints."""
+
+
+def encode(demonstrations: Sequence[Demonstration], chat: Chat, max_tokens: int) -> tuple[list[Example], dict[str, int]]:
+    """Tokens and loss masks of whole conversations; those longer than `max_tokens` are dropped and counted."""
+    examples = []
+    for row in demonstrations:
+        examples.append(chat.conversation((*row.prompt.messages, Message(role="assistant", content=row.response))))
+    kept = [example for example in examples if len(example[0]) <= max_tokens]
+    return kept, {"conversation longer than max_tokens": len(examples) - len(kept)}
+
+
+def encode_documents(documents: Sequence[Document], chat: Chat, max_tokens: int) -> list[Example]:
+    """Pretraining text, every token learned, cut into pieces of at most `max_tokens`."""
+    pieces = []
+    for document in documents:
+        tokens = chat.document(document.text)
+        pieces += [tokens[i : i + max_tokens] for i in range(0, len(tokens), max_tokens)]
+    return [(piece, [True] * len(piece)) for piece in pieces if len(piece) > 1]
+
+
+def train_sft(
+    config: SFTConfig,
+    run: Run,
+    policy: Policy,
+    train: Sequence[Demonstration],
+    valid: Sequence[Demonstration],
+    *,
+    pretraining: Sequence[Document] = (),
+    score: Callable[[Policy], float] | None = None,
+) -> Mapping[str, Any]:
+    """Fine-tune `policy` in place, and leave the best epoch's weights in it.
+
+    The epoch is chosen by `score` (mean reward-model score of samples, as in the paper) when it is given, by
+    validation loss otherwise. Returns counts of dropped rows and what was chosen.
+
+    Raises:
+        UserError: no demonstration fits into `max_tokens`.
+    """
+    examples, dropped = encode(train, policy.chat, config.max_tokens)
+    held_out, held_out_dropped = encode(valid, policy.chat, config.max_tokens)
+    if not examples or not held_out:
+        raise UserError(
+            f"no demonstration is left to train on or to validate with ({dropped})",
+            field="sft.max_tokens",
+            remedy="add demonstrations, or raise max_tokens",
+        )
+    documents = encode_documents(pretraining, policy.chat, config.max_tokens)
+    num_positions = round(config.num_epochs * len(examples))
+    num_steps = math.ceil(num_positions / config.batch_size)
+    steps_per_epoch = math.ceil(len(examples) / config.batch_size)
+    num_documents = round(config.batch_size * config.pretraining_share / (1 - config.pretraining_share)) if documents else 0
+
+    set_dropout(policy.model, config.dropout)
+    optimizer = build_optimizer(policy, config.optim)
+    best = BestWeights(policy)
+    state = run.state(policy=policy, optimizer=optimizer, best=best)
+    order = Stream(len(examples), run.seed, "sft")
+    text_order = Stream(len(documents), run.seed, "sft-pretraining") if num_documents else None
+    for step in run.steps(num_steps, state, label="SFT"):
+        rows = order.take(examples, step, config.batch_size, last=num_positions)
+        if text_order is not None:
+            rows += text_order.take(documents, step, num_documents)
+        batch = pack(rows, max_tokens=config.max_tokens, pad_id=policy.chat.pad_id)
+        policy.train()
+        with run.global_rng("dropout", step), autocast(config.precision):
+            total_nll, num_tokens = policy.nll(batch)
+        loss = total_nll / num_tokens
+        loss.backward()
+        rate = learning_rate(step, num_steps, config.optim)
+        norm = apply_gradients(optimizer, rate, config.optim.max_grad_norm)
+        run.log(step, {"sft/loss": float(loss), "sft/grad_norm": norm, "sft/learning_rate": rate})
+        if step % steps_per_epoch == 0 or step == num_steps:
+            policy.eval()
+            metrics = {"sft/valid_loss": mean_nll(policy, held_out, config.max_tokens, config.precision)}
+            if score is not None:
+                metrics["sft/valid_score"] = score(policy)
+            best.offer(metrics.get("sft/valid_score", -metrics["sft/valid_loss"]), step)
+            run.log(step, metrics)
+        if run.every(config.save_every, step):
+            run.save(step)
+    best.restore()
+    policy.eval()
+    set_dropout(policy.model, 0.0)
+    return {
+        "num_steps": num_steps,
+        "chosen_step": best.step,
+        "chosen_by": "validation loss" if score is None else "reward-model score",
+        "chosen_value": best.value,
+        "dropped": {"train": dropped, "valid": held_out_dropped},
+    }
+
+
+@torch.no_grad()
+def mean_nll(policy: Policy, examples: Sequence[Example], max_tokens: int, precision: Precision, size: int = 64) -> float:
+    """Mean negative log-likelihood per learned token, in nats."""
+    total, count = 0.0, 0
+    for start in range(0, len(examples), size):
+        batch: SFTBatch = pack(examples[start : start + size], max_tokens=max_tokens, pad_id=policy.chat.pad_id)
+        with autocast(precision):
+            total_nll, num_tokens = policy.nll(batch)
+        total, count = total + float(total_nll), count + int(num_tokens)
+    return total / count
