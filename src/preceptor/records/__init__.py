@@ -1,12 +1,22 @@
 """Typed, immutable records: what flows between the stages, and nothing else."""
 
-from preceptor.records.artifacts import Artifact, Manifest, read_artifact, read_jsonl, write_artifact
+from preceptor.records.artifacts import (
+    KINDS,
+    Artifact,
+    Manifest,
+    read_artifact,
+    read_jsonl,
+    read_manifest,
+    write_artifact,
+)
 from preceptor.records.base import Record
+from preceptor.records.document import Document
 from preceptor.records.labels import FLAGS, Demonstration, Flag, Labeler, Ranking, Rating, Response, Sampling
 from preceptor.records.prompt import USE_CASES, Message, Prompt, Role, Split, UseCase
+from preceptor.records.splits import split_by_group, split_by_response
 
 __all__ = [
-    "FLAGS", "USE_CASES", "Artifact", "Demonstration", "Flag", "Labeler", "Manifest", "Message", "Prompt",
-    "Ranking", "Rating", "Record", "Response", "Role", "Sampling", "Split", "UseCase",
-    "read_artifact", "read_jsonl", "write_artifact",
+    "FLAGS", "KINDS", "USE_CASES", "Artifact", "Demonstration", "Document", "Flag", "Labeler", "Manifest", "Message",
+    "Prompt", "Ranking", "Rating", "Record", "Response", "Role", "Sampling", "Split", "UseCase",
+    "read_artifact", "read_jsonl", "read_manifest", "split_by_group", "split_by_response", "write_artifact",
 ]  # fmt: skip

@@ -4,16 +4,17 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import Field, JsonValue, ValidationError
 
 from preceptor import __version__
 from preceptor.errors import UserError
 from preceptor.records.base import Record
+from preceptor.records.candidates import Candidates
+from preceptor.records.document import Document
 from preceptor.records.labels import Demonstration, Ranking, Rating
 from preceptor.records.prompt import Prompt
 
@@ -21,28 +22,34 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 KINDS: dict[str, type[Record]] = {
     "prompts": Prompt, "demonstrations": Demonstration, "rankings": Ranking, "ratings": Rating,
+    "documents": Document, "candidates": Candidates,
 }  # fmt: skip
+"""Kind of artifact → what one of its rows is."""
 
 
 class Manifest(Record):
     """What an artifact holds: enough to find it again, and to see that nothing was lost on the way."""
 
     kind: str
+    """'prompts', 'demonstrations', 'rankings', 'ratings', 'documents' or another name for one type of record."""
     content_hash: str
     """sha256 of rows.jsonl."""
     num_rows: int
+    """Lines of rows.jsonl."""
     parents: tuple[str, ...] = ()
-    """Content hashes of the artifacts and models that this one was made from."""
+    """Content hashes of the artifacts, models and files that this one was made from."""
     dropped: dict[str, int] = Field(default_factory=dict)
     """Reason → number of rows that did not get in."""
-    origin: str = "human"
-    """'human', 'simulated' or 'mixed': who made the labels in it."""
+    origin: Literal["human", "simulated", "mixed", "none"] = "none"
+    """Who made the labels in it; 'none' where there are no labels."""
     notes: dict[str, JsonValue] = Field(default_factory=dict)
+    """What else its maker says of it."""
     version: str = __version__
+    """Version of preceptor that wrote it."""
 
 
 class Artifact(Generic[RecordT]):
-    """An artifact in memory: its rows and its manifest."""
+    """An artifact in memory: its rows, its manifest, and the folder where it lies."""
 
     def __init__(self, rows: Sequence[RecordT], manifest: Manifest, path: Path) -> None:
         self.rows = tuple(rows)
@@ -56,6 +63,12 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def canonical_hash(value: JsonValue) -> str:
+    """sha256 of a JSON value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def write_artifact(
     path: Path,
     rows: Iterable[RecordT],
@@ -65,32 +78,42 @@ def write_artifact(
     dropped: Mapping[str, int] | None = None,
     notes: Mapping[str, JsonValue] | None = None,
 ) -> Artifact[RecordT]:
-    """Write rows and manifest beside `path`, then rename: a crash leaves the old artifact or the new, never half."""
+    """Write rows and manifest aside, then rename: a crash leaves the old artifact or the new one, never half of one.
+
+    Raises:
+        UserError: a row is of another type than `kind` says, or the disk is full or not writable.
+    """
     rows = tuple(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    _check_kind(rows, kind, path)
     try:
-        with (aside / "rows.jsonl").open("w", encoding="utf-8") as file:
-            for row in rows:
-                file.write(row.model_dump_json() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        manifest = Manifest(
-            kind=kind,
-            content_hash=content_hash(aside / "rows.jsonl"),
-            num_rows=len(rows),
-            parents=tuple(parents),
-            dropped=dict(dropped or {}),
-            origin=_origin(rows),
-            notes=dict(notes or {}),
-        )
-        (aside / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        if path.exists():
-            shutil.rmtree(path)
-        aside.rename(path)
-    except BaseException:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _recover(path)
+        aside = _beside(path, "new")
         shutil.rmtree(aside, ignore_errors=True)
-        raise
+        aside.mkdir()
+        try:
+            _write(aside / "rows.jsonl", (row.model_dump_json() for row in rows))
+            manifest = Manifest(
+                kind=kind,
+                content_hash=content_hash(aside / "rows.jsonl"),
+                num_rows=len(rows),
+                parents=tuple(parents),
+                dropped=dict(dropped or {}),
+                origin=_origin(rows),
+                notes=dict(notes or {}),
+            )
+            _write(aside / "manifest.json", [manifest.model_dump_json(indent=2)])
+            _replace(path, aside)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            _recover(path)
+            raise
+    except OSError as error:
+        raise UserError(
+            f"cannot write: {error.strerror or error}; nothing was changed",
+            file=path,
+            remedy="free some disk space, or choose a folder that you may write to",
+        ) from error
     return Artifact(rows, manifest, path)
 
 
@@ -98,17 +121,18 @@ def read_artifact(path: Path, record: type[RecordT]) -> Artifact[RecordT]:
     """Read an artifact back and check its hash.
 
     Raises:
-        UserError: it is missing, was changed since it was written, or a row does not parse.
+        UserError: it is missing, was changed since it was written, holds another kind of record, or a row does not
+            parse.
     """
-    manifest_path, rows_path = path / "manifest.json", path / "rows.jsonl"
-    if not manifest_path.is_file() or not rows_path.is_file():
+    _recover(path)
+    manifest = read_manifest(path)
+    if KINDS.get(manifest.kind, record) is not record:
         raise UserError(
-            "not an artifact: manifest.json and rows.jsonl are both needed", file=path, remedy="import the data again"
+            f"this artifact holds {manifest.kind}, not {record.__name__.lower()}s",
+            file=path,
+            remedy="give the folder that holds them, or import them",
         )
-    try:
-        manifest = Manifest.model_validate_json(manifest_path.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        raise _row_error(error, manifest_path, None) from None
+    rows_path = path / "rows.jsonl"
     if content_hash(rows_path) != manifest.content_hash:
         raise UserError(
             "the rows were changed after they were written (content hash differs)",
@@ -116,6 +140,24 @@ def read_artifact(path: Path, record: type[RecordT]) -> Artifact[RecordT]:
             remedy="restore the file, or import the data again; artifacts are immutable",
         )
     return Artifact(read_jsonl(rows_path, record), manifest, path)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest alone: cheap, and without any check of the rows.
+
+    Raises:
+        UserError: `path` is no artifact, or its manifest does not parse.
+    """
+    _recover(path)
+    manifest_path = path / "manifest.json"
+    if not manifest_path.is_file() or not (path / "rows.jsonl").is_file():
+        raise UserError(
+            "not an artifact: manifest.json and rows.jsonl are both needed", file=path, remedy="import the data again"
+        )
+    try:
+        return Manifest.model_validate_json(manifest_path.read_bytes())
+    except ValidationError as error:
+        raise row_error(error, manifest_path, None) from None
 
 
 def read_jsonl(path: Path, record: type[RecordT]) -> list[RecordT]:
@@ -130,13 +172,14 @@ def read_jsonl(path: Path, record: type[RecordT]) -> list[RecordT]:
             if not line.strip():
                 continue
             try:
-                rows.append(record.model_validate_json(line))
+                rows.append(record.model_validate_json(line, strict=True))
             except ValidationError as error:
-                raise _row_error(error, path, number) from None
+                raise row_error(error, path, number) from None
     return rows
 
 
-def _row_error(error: ValidationError, path: Path, line: int | None) -> UserError:
+def row_error(error: ValidationError, path: Path, line: int | None) -> UserError:
+    """The first thing that is wrong with a row, as one sentence with its place."""
     first = error.errors()[0]
     return UserError(
         first["msg"].removeprefix("Value error, "),
@@ -147,11 +190,46 @@ def _row_error(error: ValidationError, path: Path, line: int | None) -> UserErro
     )
 
 
-def _origin(rows: Sequence[Record]) -> str:
+def _check_kind(rows: Sequence[Record], kind: str, path: Path) -> None:
+    record = KINDS.get(kind)
+    for number, row in enumerate(rows, start=1):
+        if record is not None and not isinstance(row, record):
+            raise UserError(
+                f"an artifact of {kind} cannot hold a {type(row).__name__}",
+                file=path,
+                line=number,
+                remedy="write one kind of record into one artifact",
+            )
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _beside(path: Path, role: str) -> Path:
+    return path.with_name(f".{path.name}.{role}")
+
+
+def _replace(path: Path, aside: Path) -> None:
+    """Folders cannot be exchanged in one step everywhere, so the old one waits aside until the new one has its name."""
+    if path.exists():
+        shutil.rmtree(_beside(path, "old"), ignore_errors=True)
+        path.rename(_beside(path, "old"))
+    aside.rename(path)
+    shutil.rmtree(_beside(path, "old"), ignore_errors=True)
+
+
+def _recover(path: Path) -> None:
+    """Give the old artifact its name back when a crash hit between the two renames of `_replace`."""
+    old = _beside(path, "old")
+    if old.exists() and not path.exists():
+        old.rename(path)
+
+
+def _origin(rows: Sequence[Record]) -> Literal["human", "simulated", "mixed", "none"]:
     origins = {row.labeler.origin for row in rows if isinstance(row, Demonstration | Ranking | Rating)}
-    return "mixed" if len(origins) > 1 else next(iter(origins), "human")
-
-
-def canonical_hash(value: JsonValue) -> str:
-    """sha256 of a JSON value, independent of key order."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return "mixed" if len(origins) > 1 else next(iter(origins), "none")

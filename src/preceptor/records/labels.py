@@ -1,18 +1,11 @@
 """What labelers make: demonstrations, rankings, ratings. And the responses that they judge."""
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, field_serializer, model_validator
 
 from preceptor.records.base import Record
 from preceptor.records.prompt import Prompt
-
-FLAGS = (
-    "fails_instruction", "inappropriate_for_assistant", "hallucination", "satisfies_constraint",
-    "sexual_content", "violent_content", "encourages_violence", "denigrates_protected_class",
-    "harmful_advice", "expresses_opinion", "expresses_moral_judgment",
-)  # fmt: skip
-"""The eleven binary flags of Ouyang et al. 2022, Table 3, in its order."""
 
 Flag = Literal[
     "fails_instruction", "inappropriate_for_assistant", "hallucination", "satisfies_constraint",
@@ -20,13 +13,19 @@ Flag = Literal[
     "harmful_advice", "expresses_opinion", "expresses_moral_judgment",
 ]  # fmt: skip
 
+FLAGS: tuple[Flag, ...] = get_args(Flag)
+"""The eleven binary flags of Ouyang et al. 2022, Table 3, in its order."""
+
 
 class Labeler(Record):
     """Who judged: a pseudonym, a group, and whether it is a person."""
 
     id: str
+    """Pseudonym; 'unknown' when the source does not say who judged."""
     group: Literal["training", "held_out"] = "training"
+    """Labelers of the held-out group make no training data: they show how far a model suits people it never met."""
     origin: Literal["human", "simulated"] = "human"
+    """A person, or a simulation of one."""
 
 
 class Sampling(Record):
@@ -35,19 +34,24 @@ class Sampling(Record):
     temperature: float = Field(default=1.0, ge=0)
     """0 is greedy."""
     top_p: float = Field(default=1.0, gt=0, le=1)
+    """Share of the probability that is kept, most likely tokens first; 1 keeps all."""
     top_k: int = Field(default=0, ge=0)
     """0 keeps the whole vocabulary."""
     max_tokens: int = Field(default=64, ge=1)
+    """Longest response, in tokens, its end token included."""
 
 
 class Response(Record):
     """One text that answers a prompt, with where it came from."""
 
     id: str
+    """Unique among the responses to one prompt."""
     text: str
+    """What is said, without special tokens."""
     model: str | None = None
     """Name or content hash of the model that wrote it; None for a person's text."""
     sampling: Sampling | None = None
+    """How it was drawn; None when it is not known."""
     tokens: tuple[int, ...] | None = None
     """Token ids as sampled, end token included when the model ended by itself."""
     finished: bool | None = None
@@ -58,20 +62,32 @@ class Demonstration(Record):
     """A prompt and what the assistant should say to it."""
 
     id: str
+    """Unique in its artifact."""
     prompt: Prompt
+    """What was asked."""
     response: str
+    """What the labeler wrote for the assistant to say."""
     labeler: Labeler
+    """Who wrote it."""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """What else the source said of it, untouched."""
 
 
 class Ranking(Record):
     """An order over the K responses to one prompt: groups from best to worst, ties share a group."""
 
     id: str
+    """Unique in its artifact."""
     prompt: Prompt
+    """What was asked."""
     responses: tuple[Response, ...] = Field(min_length=1)
+    """The K responses that were shown, in the order in which they were shown where it is known."""
     groups: tuple[tuple[str, ...], ...]
     """Response ids, best group first. `B > {D, A} > C` is (("B",), ("D", "A"), ("C",))."""
     labeler: Labeler
+    """Who ranked them."""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """What else the source said of it, untouched."""
 
     @model_validator(mode="after")
     def _groups_cover_responses(self) -> Self:
@@ -104,9 +120,21 @@ class Rating(Record):
     """One response judged alone: overall quality and flags."""
 
     id: str
+    """Unique in its artifact."""
     prompt: Prompt
+    """What was asked."""
     response: Response
+    """What is judged."""
     likert: int = Field(ge=1, le=7)
     """1 is worst, 7 is best."""
     flags: frozenset[Flag] = frozenset()
+    """What the labeler ticked; a flag that is absent was not ticked."""
     labeler: Labeler
+    """Who judged."""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """What else the source said of it, untouched."""
+
+    @field_serializer("flags")
+    def _flags_in_order(self, flags: frozenset[Flag]) -> list[Flag]:
+        # A set's order changes from process to process; content hashes must not.
+        return [flag for flag in FLAGS if flag in flags]

@@ -1,31 +1,29 @@
 """Prompts: what a user asks, as chat messages."""
 
-from typing import Literal
+from typing import Literal, Self, get_args
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from preceptor.records.base import Record
 
 Role = Literal["system", "user", "assistant"]
 Split = Literal["train", "valid", "test"]
-
-USE_CASES = (
-    "generation", "open_qa", "brainstorming", "chat", "rewrite",
-    "summarization", "classification", "other", "closed_qa", "extract",
-)  # fmt: skip
-"""The ten use cases of Ouyang et al. 2022, Table 1."""
-
 UseCase = Literal[
     "generation", "open_qa", "brainstorming", "chat", "rewrite",
     "summarization", "classification", "other", "closed_qa", "extract",
 ]  # fmt: skip
+
+USE_CASES: tuple[UseCase, ...] = get_args(UseCase)
+"""The ten use cases of Ouyang et al. 2022, Table 1, in its order."""
 
 
 class Message(Record):
     """One turn of a conversation."""
 
     role: Role
+    """Who speaks."""
     content: str
+    """What is said, without any special token."""
 
 
 class Prompt(Record):
@@ -34,14 +32,23 @@ class Prompt(Record):
     id: str
     """Unique in its artifact; an imported prompt keeps the id it came with."""
     messages: tuple[Message, ...] = Field(min_length=1)
+    """The conversation so far, oldest first; the last message is never the assistant's."""
     source: str = "unknown"
     """Where it came from: 'labeler', 'customer', 'world', or the importer's name."""
     user: str | None = None
     """Pseudonym of who asked; splits are made by it."""
     use_case: UseCase | None = None
+    """What kind of request it is; None when nobody said."""
     split: Split = "train"
+    """Which part of the data it belongs to; a user and a prompt are in one split only."""
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     """What else the source said of it, untouched."""
+
+    @model_validator(mode="after")
+    def _assistant_is_next(self) -> Self:
+        if self.messages[-1].role == "assistant":
+            raise ValueError("a prompt ends where the assistant is to speak, but its last message is the assistant's")
+        return self
 
     @property
     def text(self) -> str:
