@@ -1,0 +1,1 @@
+"""One file per format: each holds one class derived from `preceptor.importers.base.Format`."""
