@@ -1,0 +1,70 @@
+"""The gate before reinforcement learning: first make sure that the reward model works."""
+
+import math
+from dataclasses import dataclass
+
+from preceptor.evals.reward_accuracy import AccuracyReport
+from preceptor.stats import Interval
+
+CHANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether reinforcement learning may start, and why in plain words."""
+
+    open: bool
+    message: str
+    reasons: tuple[str, ...] = ()
+    """What stands in the way, one sentence each."""
+
+
+def check_gate(report: AccuracyReport) -> Gate:
+    """Open when held-out accuracy is above chance and above both baselines, each by its whole interval.
+
+    Against a baseline the interval is that of the paired difference over the same pairs: two intervals that overlap
+    may still differ for certain.
+    """
+    accuracy, baselines = report.accuracy, report.baselines
+    names = {
+        "length": f"the length of the response alone ({report.length_rule}: {baselines['length'].value:.1%})",
+        "tfidf": f"counting its words (TF-IDF: {baselines['tfidf'].value:.1%})",
+    }
+    found = f"Held-out accuracy is {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%}, "
+    found += f"{report.num_pairs:,} pairs of {report.num_prompts:,} prompts)"
+    above_chance = Interval(accuracy.value - CHANCE, accuracy.low - CHANCE, accuracy.high - CHANCE)
+    reasons = _reasons("chance (50 %)", above_chance)
+    for name, words in names.items():
+        reasons += _reasons(words, report.gains[name])
+    if not reasons:
+        return Gate(True, f"{found}: above chance, {names['length']} and {names['tfidf']}. The gate is open.")
+    remedy = _remedy(above_chance, [report.gains[name] for name in names])
+    return Gate(False, f"{found}. {' '.join(reasons)} {remedy}", tuple(reasons))
+
+
+def _reasons(rival: str, gain: Interval) -> list[str]:
+    if gain.is_above(0):
+        return []
+    if gain.value <= 0:
+        return [f"It does not beat {rival}."]
+    return [f"It beats {rival} by {gain.value:.1%}, which may be luck ({gain.low:+.1%} to {gain.high:+.1%})."]
+
+
+def _remedy(above_chance: Interval, gains: list[Interval]) -> str:
+    """What to do: label more held-out prompts where only certainty is missing, else teach the reward model more."""
+    unsure = [gain for gain in [above_chance, *gains] if not gain.is_above(0)]
+    if not above_chance.is_above(0) and above_chance.value < 0.02:
+        return (
+            "It has learned next to nothing: check that the labels belong to their responses (shuffled or swapped "
+            "columns look like this), then collect more rankings or use a larger model."
+        )
+    if all(gain.value > 0.005 for gain in unsure):
+        # The half-width of an interval shrinks with the square root of the number of prompts.
+        factor = max(((gain.value - gain.low) / gain.value) ** 2 for gain in unsure)
+        return (
+            f"Collect more rankings: with about {max(2, math.ceil(factor))} times as many held-out prompts this "
+            "difference would be certain, and more training rankings widen it. A larger model may help, too."
+        )
+    return (
+        "Collect more training rankings, or use a larger model: policies would learn the shortcut instead of the task."
+    )
