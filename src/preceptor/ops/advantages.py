@@ -39,9 +39,11 @@ def mean_of_others(x_B: Tensor) -> Tensor:
 
 
 def explained_variance(values_BT: Tensor, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
-    """1 − Var(R − V) / Var(R): 1 for perfect values, 0 for a constant, NaN where returns do not vary."""
+    """1 − Var(R − V) / Var(R): 1 for perfect values, 0 for a constant; 0 where returns do not vary."""
     errors_BT = zero_masked(returns_BT, mask_BT) - zero_masked(values_BT, mask_BT)
-    return 1 - masked_var(errors_BT, mask_BT) / masked_var(returns_BT, mask_BT)
+    variance = masked_var(returns_BT, mask_BT)
+    explained = 1 - masked_var(errors_BT, mask_BT) / variance
+    return torch.where(variance > 0, explained, torch.zeros_like(explained))
 
 
 def _discounted_sums(x_BT: Tensor, *, factor: float) -> Tensor:
