@@ -7,14 +7,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
 from preceptor import __version__
 from preceptor.errors import UserError
 from preceptor.pipeline.recipe import Recipe
+from preceptor.records import Artifact, Record, write_artifact
 from preceptor.records.artifacts import canonical_hash
+from preceptor.runs.disk import write_json
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 RECIPE = "recipe.yaml"
 SHIPPED_RECIPES = Path(__file__).parents[1] / "recipes"
@@ -73,6 +77,12 @@ class Project:
         self._point(name, directory)
         return self.done[name]
 
+    def keep(
+        self, name: str, rows: Sequence[RecordT], kind: str, parents: Sequence[str] = ()
+    ) -> Artifact[RecordT]:
+        """Write rows down as the artifact `artifacts/NAME`."""
+        return write_artifact(self.directory / "artifacts" / name, rows, kind, parents=parents)
+
     def _point(self, name: str, directory: Path) -> None:
         """`latest/NAME` leads to the stage's present work, so that people need not know hashes."""
         link = self.directory / "latest" / name
@@ -81,13 +91,6 @@ class Project:
         aside.unlink(missing_ok=True)
         aside.symlink_to(os.path.relpath(directory, link.parent))
         aside.replace(link)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write aside, then rename."""
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(path)
 
 
 def create_project(directory: Path, template: str) -> Path:

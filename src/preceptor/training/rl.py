@@ -13,12 +13,14 @@ from preceptor.training.rl_parts import (
     Actors,
     KLController,
     PretrainingMix,
+    algorithm_parts,
     build_optimizers,
     check_health,
     in_parts,
     sample,
     update,
 )
+from preceptor.training.rollout_metrics import mean_kl, rollout_metrics
 from preceptor.training.stream import Stream
 
 Evaluate = Callable[[Policy, int], Mapping[str, float]]
@@ -43,7 +45,7 @@ def train_rl(
     algorithm = build_algorithm(config.algorithm, actors.policy, actors.value_model)
     optimizers = build_optimizers(config, algorithm)
     ema, kl = MovingAverage(actors.policy, config.ema_decay), KLController(config.kl)
-    state = run.state(policy=actors.policy, value_model=algorithm.value_model, ema=ema, kl=kl, **optimizers)
+    state = run.state(ema=ema, kl=kl, **algorithm_parts(algorithm), **optimizers)
     order = Stream(len(prompts), run.seed, "rl-prompts")
     mix = PretrainingMix(config.pretraining, pretraining, actors.policy, run.seed)
     for step in run.steps(config.num_steps, state, label=label):
@@ -55,8 +57,10 @@ def train_rl(
             ref_logprobs_BT=in_parts(config, rollout, lambda part: actors.reference.logprobs(part, config.sampling.temperature)[0]),
         )
         if step == 1:
-            run.note("health", check_health(config, actors, rollout))
+            check_health(config, actors, rollout, run.directory / "health.json")
         # 4. credit: scores and KL become one advantage per response token
+        if algorithm.value_model is not None:
+            rollout = rollout.add(values_BT=in_parts(config, rollout, algorithm.value_model.values))
         rollout = algorithm.credit(rollout, kl_coef=kl.coef)
         # 5. learn: clipped epochs over the rollout, each minibatch with its share of pretraining text (PPO-ptx)
         minibatches = [
@@ -68,8 +72,8 @@ def train_rl(
         updates = [update(config, algorithm, optimizers, *pair, step) for pair in zip(minibatches, texts, strict=True)]
         ema.observe()
         # 6. steer and tell
-        run.log(step, rollout.metrics() | {"kl/coef": kl.coef} | mean_of(updates))
-        kl.observe(rollout.mean_kl(), num_episodes=len(rollout))
+        run.log(step, rollout_metrics(rollout) | algorithm.metrics(rollout) | {"kl/coef": kl.coef} | mean_of(updates))
+        kl.observe(mean_kl(rollout), num_episodes=len(rollout))
         if evaluate is not None and run.every(config.eval_every, step):
             ema.swap()
             run.log(step, evaluate(actors.policy, step))
@@ -77,4 +81,4 @@ def train_rl(
         if run.every(config.save_every, step):
             run.save(step)
     ema.swap()
-    return {"kl_coef": kl.coef, "num_steps": config.num_steps, "health": run.notes("health")}
+    return {"kl_coef": kl.coef, "num_steps": config.num_steps}

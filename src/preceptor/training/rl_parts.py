@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from preceptor.models.policy import Policy
 from preceptor.models.precision import autocast
 from preceptor.ops.kl import next_kl_coef
 from preceptor.records import Document, Prompt
+from preceptor.runs.disk import write_json
 from preceptor.runs.run import Run
 from preceptor.text.batches import Rollout, pack, rollout_from
 from preceptor.training.algorithms import Algorithm
@@ -95,6 +96,12 @@ def build_optimizers(config: RLConfig, algorithm: Algorithm) -> dict[str, torch.
     return optimizers
 
 
+def algorithm_parts(algorithm: Algorithm) -> dict[str, torch.nn.Module]:
+    """The modules that an algorithm trains, by name."""
+    parts = {"policy": algorithm.policy, "value_model": algorithm.value_model}
+    return {name: module for name, module in parts.items() if module is not None}
+
+
 def sample(config: RLConfig, policy: Policy, prompts: Sequence[Prompt], run: Run, step: int) -> Rollout:
     """Draw one response per prompt."""
     tokens = [policy.chat.prompt(prompt.messages) for prompt in prompts]
@@ -112,8 +119,8 @@ def in_parts(config: RLConfig, rollout: Rollout, column: Callable[[Rollout], Ten
         return torch.cat([column(rollout.select(part)).float() for part in parts])
 
 
-def check_health(config: RLConfig, actors: Actors, rollout: Rollout) -> list[dict[str, Any]]:
-    """Compare the first rollout with what must hold before any update.
+def check_health(config: RLConfig, actors: Actors, rollout: Rollout, report: Path) -> None:
+    """Compare the first rollout with what must hold before any update, and write the findings down.
 
     Raises:
         UserError: a check fails; it says what usually causes that.
@@ -121,10 +128,10 @@ def check_health(config: RLConfig, actors: Actors, rollout: Rollout) -> list[dic
     temperature = config.sampling.temperature
     recomputed = in_parts(config, rollout, lambda part: actors.policy.logprobs(part, temperature)[0])
     findings = first_rollout_findings(rollout, recomputed)
+    write_json(report, [finding.as_json() for finding in findings])
     for finding in findings:
         if not finding.ok:
             raise UserError(f"health check '{finding.name}' failed: {finding.explanation}", remedy=finding.remedy)
-    return [finding.as_json() for finding in findings]
 
 
 def update(
@@ -140,7 +147,7 @@ def update(
     totals: dict[str, float] = {}
     for part in torch.arange(len(minibatch)).split(config.micro_batch_size):
         with autocast(config.precision):
-            loss, metrics = algorithm.loss(minibatch.select(part), num_tokens)
+            loss, metrics = algorithm.loss(minibatch.select(part), num_tokens, len(minibatch))
         loss.backward()
         for name, value in metrics.items():
             totals[name] = totals.get(name, 0.0) + float(value)

@@ -14,6 +14,7 @@ from preceptor.models.policy import Policy
 from preceptor.models.precision import Precision, autocast
 from preceptor.records import Demonstration, Document, Message
 from preceptor.runs.run import Run
+from preceptor.runs.seeding import seed_everything_for_step
 from preceptor.text.batches import SFTBatch, pack
 from preceptor.text.chat import Chat
 from preceptor.training.optim import BestWeights, OptimConfig, apply_gradients, build_optimizer, learning_rate
@@ -106,7 +107,7 @@ def train_sft(
             rows += text_order.take(documents, step, num_documents)
         batch = pack(rows, max_tokens=config.max_tokens, pad_id=policy.chat.pad_id)
         policy.train()
-        with run.global_rng("dropout", step), autocast(config.precision):
+        with seed_everything_for_step(run.seed, step), autocast(config.precision):
             total_nll, num_tokens = policy.nll(batch)
         loss = total_nll / num_tokens
         loss.backward()

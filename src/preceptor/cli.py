@@ -1,0 +1,162 @@
+"""The command line: each command loads a config, opens a project and calls one function. Rooms are imported lazily."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from preceptor.errors import UserError
+
+app = typer.Typer(
+    help="Turn a language model into an assistant with human feedback.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+WAITING = 3
+"""Exit code when people have to label before the pipeline can go on."""
+
+ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="Project folder.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="Override a field of the recipe: --set rl.ppo.kl.coef=0.1 (repeatable)."),
+]
+ForceOption = Annotated[
+    str | None,
+    typer.Option("--force", help="Go past the closed gate; the reason is kept in the lineage."),
+]
+
+
+def open_project(directory: Path, overrides: list[str] | None):  # noqa: ANN201 - a lazily imported class
+    """The project in a folder, with its recipe checked."""
+    from rich.console import Console
+
+    from preceptor.config import load_config
+    from preceptor.pipeline.project import RECIPE, Project
+    from preceptor.pipeline.recipe import Recipe
+
+    recipe = load_config(Recipe, directory / RECIPE, overrides or [])
+    return Project(directory, recipe, Console(stderr=True, highlight=False).print)
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="Folder to make.")],
+    recipe: Annotated[str, typer.Option(help="Shipped recipe to start from: laptop, quickstart, instructgpt.")] = "laptop",
+) -> None:
+    """Make a project folder with one commented recipe."""
+    from preceptor.pipeline.project import create_project
+
+    path = create_project(directory, recipe)
+    typer.echo(f"{path}\nNext: edit it, then `preceptor import FILE --project {directory}`, then `preceptor run --project {directory}`.")
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Files to import.")],
+    project: ProjectOption = Path("."),
+    format: Annotated[str, typer.Option(help="Format; 'auto' looks at the file.")] = "auto",
+    name: Annotated[str | None, typer.Option(help="Name of the artifact in data/; the file's name by default.")] = None,
+    option: Annotated[list[str] | None, typer.Option("--option", "-o", help="Option of the format: KEY=VALUE (repeatable).")] = None,
+    skip_bad: Annotated[bool, typer.Option(help="Count and drop malformed rows instead of stopping at the first.")] = False,
+) -> None:
+    """Bring prompts, demonstrations, rankings, ratings or documents into the project."""
+    from preceptor.importers import import_into
+
+    typer.echo(import_into(project, files, format=format, name=name, options=option or [], skip_bad=skip_bad))
+
+
+@app.command()
+def run(project: ProjectOption = Path("."), set_: SetOption = None, force: ForceOption = None) -> None:
+    """Run the whole pipeline: what is done is not done again, what was interrupted goes on."""
+    from preceptor.pipeline.run import run_pipeline
+
+    _report(run_pipeline(open_project(project, set_), force=force))
+
+
+@app.command()
+def sft(project: ProjectOption = Path("."), set_: SetOption = None) -> None:
+    """Fine-tune the base model on the project's demonstrations."""
+    from preceptor.pipeline.single import run_sft
+
+    run_sft(open_project(project, set_))
+
+
+@app.command()
+def reward(
+    project: ProjectOption = Path("."),
+    set_: SetOption = None,
+    cross_validate: Annotated[bool, typer.Option(help="5-fold over labeler groups instead (InstructGPT, section 4.1).")] = False,
+) -> None:
+    """Train a reward model on the project's rankings and measure it beside its baselines."""
+    from preceptor.pipeline.single import cross_validate_reward, run_reward
+
+    opened = open_project(project, set_)
+    cross_validate_reward(opened) if cross_validate else run_reward(opened)
+
+
+@app.command()
+def rl(project: ProjectOption = Path("."), set_: SetOption = None, force: ForceOption = None) -> None:
+    """Optimise the SFT model against the reward model."""
+    from preceptor.pipeline.single import run_rl
+
+    run_rl(open_project(project, set_), force=force)
+
+
+@app.command()
+def quickstart(
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    directory: Annotated[Path, typer.Option(help="Project folder to make or to go on in.")] = Path("quickstart"),
+    set_: SetOption = None,
+) -> None:
+    """The whole story on the bundled model with simulated labelers, in minutes."""
+    from preceptor.quickstart import run_quickstart
+
+    _report(run_quickstart(directory, seed, set_ or []))
+
+
+@app.command()
+def pretrain(
+    directory: Annotated[Path, typer.Argument(help="Where the model goes.")],
+    set_: SetOption = None,
+) -> None:
+    """Pre-train the bundled base model again from the closed world's corpus."""
+    from preceptor.config import load_config
+    from preceptor.simulation.base_model import PretrainConfig
+    from preceptor.simulation.base_model import pretrain as run_pretraining
+
+    run_pretraining(directory, load_config(PretrainConfig, None, set_ or []))
+
+
+def _report(data) -> None:  # noqa: ANN001 - a lazily imported class
+    from preceptor.reporting.terminal import print_summary
+
+    print_summary(data)
+
+
+def main() -> None:
+    """Entry point: a mistake of the user is one message and exit code 2, an interrupt 130, waiting for people 3."""
+    try:
+        app(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error), 2)
+    except KeyboardInterrupt:
+        _fail("interrupted; the same command goes on where it stopped", 130)
+    except Exception as error:
+        from click.exceptions import ClickException, Exit
+
+        if isinstance(error, Exit):
+            sys.exit(error.exit_code)
+        if isinstance(error, ClickException):
+            error.show()
+            sys.exit(error.exit_code)
+        if type(error).__name__ == "Waiting":
+            print(error)
+            sys.exit(WAITING)
+        raise
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {message}" if code == 2 else message, file=sys.stderr)
+    sys.exit(code)

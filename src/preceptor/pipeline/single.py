@@ -1,0 +1,183 @@
+"""Single stages by command, on what the project holds: imported data, or the work of a pipeline run."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+
+from preceptor.errors import UserError
+from preceptor.evals import AccuracyReport
+from preceptor.pipeline.evidence import watcher
+from preceptor.pipeline.feedback import HumanFeedback, choose_feedback
+from preceptor.pipeline.project import Done, Project
+from preceptor.pipeline.reward import measure_reward_model
+from preceptor.pipeline.run import collect, demonstrations, pass_gate
+from preceptor.pipeline.stages import base_model, reward_model_stage, rl_stage, sft_stage
+from preceptor.records import Artifact, Demonstration, Ranking, read_artifact
+
+NUM_FOLDS = 5
+
+
+def prepare(project: Project) -> None:
+    """Settings that every command obeys."""
+    if project.recipe.num_threads is not None:
+        torch.set_num_threads(project.recipe.num_threads)
+
+
+def run_sft(project: Project) -> Done:
+    """SFT on the project's demonstrations."""
+    prepare(project)
+    feedback = choose_feedback(project.recipe, project.data)
+    sets, documents = collect(project, feedback)
+    train, valid = demonstrations(project, feedback, sets)
+    done = sft_stage(project, train, valid, documents["train"])
+    project.say(f"SFT model: {done.path / 'model'}  {dict(done.facts)}")
+    return done
+
+
+def run_reward(project: Project) -> AccuracyReport:
+    """A reward model on the project's rankings, measured beside its baselines; without SFT it starts at the base model."""
+    prepare(project)
+    train, heldout = ranking_sets(project)
+    reward = reward_model_stage(project, starting_point(project), train, known_demonstrations(project), "reward_model")
+    report = measure_reward_model(project, reward.path / "model", heldout, train, "reward_accuracy")
+    show_accuracy(project, report, reward.facts)
+    return report
+
+
+def run_rl(project: Project, *, force: str | None) -> Mapping[str, Done]:
+    """All RL policies of the recipe, from the latest SFT and reward models."""
+    prepare(project)
+    recipe, feedback = project.recipe, choose_feedback(project.recipe, project.data)
+    sets, documents = collect(project, feedback)
+    sft, reward = latest(project, "sft"), latest(project, "reward_model")
+    train, heldout = ranking_sets(project)
+    forced = pass_gate(project, measure_reward_model(project, reward, heldout, train, "reward_accuracy"), force)
+    watch = watcher(project, feedback, reward, sft, sets.test)
+    prompts = project.keep("prompts-rl", sets.rl, "prompts")
+    return {
+        name: rl_stage(
+            project, config, sft, reward, prompts, documents["train"], watch, name=name, kind=name, forced=forced
+        )
+        for name, config in recipe.rl.items()
+    }
+
+
+def cross_validate_reward(project: Project) -> dict[str, float]:
+    """Does the reward model generalise to labelers it has not seen? 5-fold over groups of labelers.
+
+    Ouyang et al. 2022, section 4.1: 72.4 ± 0.4 % on the groups trained on, 69.6 ± 0.9 % on the group left out.
+
+    Raises:
+        UserError: fewer than five labelers.
+    """
+    prepare(project)
+    rankings, _ = ranking_sets(project)
+    labelers = sorted({row.labeler.id for row in rankings.rows})
+    if len(labelers) < NUM_FOLDS:
+        raise UserError(
+            f"{len(labelers)} labelers cannot be put into {NUM_FOLDS} groups",
+            remedy="import rankings that name their labelers, of five or more",
+        )
+    seen, unseen = [], []
+    for fold in range(NUM_FOLDS):
+        left_out = set(labelers[fold::NUM_FOLDS])
+        inside = [row for row in rankings.rows if row.labeler.id not in left_out]
+        train = [row for row in inside if not kept_apart(row.prompt.id)]
+        parts = {
+            "train": train,
+            "seen": [row for row in inside if kept_apart(row.prompt.id)],
+            "unseen": [row for row in rankings.rows if row.labeler.id in left_out and kept_apart(row.prompt.id)],
+        }
+        kept = {part: project.keep(f"fold-{fold}-{part}", rows, "rankings") for part, rows in parts.items()}
+        done = reward_model_stage(
+            project, starting_point(project), kept["train"], known_demonstrations(project), f"reward_fold_{fold}"
+        )
+        model = done.path / "model"
+        seen.append(measure_reward_model(project, model, kept["seen"], kept["train"], "labelers seen").accuracy.value)
+        unseen.append(
+            measure_reward_model(project, model, kept["unseen"], kept["train"], "labelers unseen").accuracy.value
+        )
+    origin = " (simulated)" if rankings.manifest.origin != "human" else ""
+    project.say(f"labelers trained on: {mean(seen):.1%} ± {stdev(seen):.1%}{origin}")
+    project.say(f"labelers left out:   {mean(unseen):.1%} ± {stdev(unseen):.1%}{origin}")
+    return {"seen": mean(seen), "unseen": mean(unseen)}
+
+
+def kept_apart(prompt_id: str, share: float = 0.2) -> bool:
+    """Whether a prompt measures instead of trains, by its name."""
+    return int.from_bytes(hashlib.sha256(prompt_id.encode()).digest()[:6]) / 2**48 < share
+
+
+def latest(project: Project, stage: str) -> Path:
+    """Model of a stage that was run before.
+
+    Raises:
+        UserError: it was not.
+    """
+    path = project.directory / "latest" / stage / "model"
+    if not path.is_dir():
+        raise UserError(f"there is no {stage} model yet", file=path, remedy="`preceptor run` makes it, or its own command")
+    return path.resolve()
+
+
+def starting_point(project: Project) -> Path:
+    """The SFT model where there is one, the base model otherwise."""
+    path = project.directory / "latest" / "sft" / "model"
+    return path.resolve() if path.is_dir() else base_model(project)
+
+
+def ranking_sets(project: Project) -> tuple[Artifact[Ranking], Artifact[Ranking]]:
+    """Rankings to train on and rankings to measure on: by labeler group where there is a held-out one, else by split.
+
+    Raises:
+        UserError: one of the two is empty.
+    """
+    made = project.directory / "artifacts" / "rankings"
+    if project.recipe.feedback == "simulated" and made.is_dir():
+        return read_artifact(made, Ranking), read_artifact(made.with_name("rankings-held-out"), Ranking)
+    rows = HumanFeedback(project.data, project.recipe).imported(Ranking)
+    heldout = [row for row in rows if row.labeler.group == "held_out"]
+    train = [row for row in rows if row.labeler.group == "training"]
+    if not heldout:
+        heldout = [row for row in train if row.prompt.split != "train"]
+        train = [row for row in train if row.prompt.split == "train"]
+    if not heldout or not train:
+        raise UserError(
+            f"{len(train)} rankings to train on and {len(heldout)} to measure on",
+            file=project.data,
+            remedy="`preceptor import FILE` brings rankings in, and splits them",
+        )
+    return project.keep("rankings", train, "rankings"), project.keep("rankings-held-out", heldout, "rankings")
+
+
+def known_demonstrations(project: Project) -> Artifact[Demonstration]:
+    """Demonstrations that fix the zero of the score; without any, the best response of each ranking stands in."""
+    made = project.directory / "artifacts" / "demonstrations"
+    if project.recipe.feedback == "simulated" and made.is_dir():
+        return read_artifact(made, Demonstration)
+    rows = HumanFeedback(project.data, project.recipe).imported(Demonstration)
+    return project.keep("demonstrations-known", rows or best_responses(ranking_sets(project)[0].rows), "demonstrations")
+
+
+def best_responses(rankings: Sequence[Ranking]) -> list[Demonstration]:
+    """The response ranked first, as a demonstration."""
+    rows = []
+    for row in rankings:
+        text = next(response.text for response in row.responses if response.id == row.groups[0][0])
+        rows.append(Demonstration(id=row.id, prompt=row.prompt, response=text, labeler=row.labeler))
+    return rows
+
+
+def show_accuracy(project: Project, report: AccuracyReport, facts: Mapping[str, Any]) -> None:
+    """The reward model's accuracy beside its baselines, as a few lines."""
+    value = report.accuracy
+    project.say(f"held-out accuracy {value.value:.1%} ({value.low:.1%} to {value.high:.1%}), {report.num_pairs:,} pairs")
+    for name, interval in report.baselines.items():
+        project.say(f"  {name:12} {interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})")
+    if report.ceiling is not None:
+        project.say(f"  ceiling      {report.ceiling:.1%} (from labelers' agreement); share of it {report.share_of_ceiling:.1%}")
+    project.say(f"left out: {dict(report.dropped) | dict(facts.get('dropped', {}))}")

@@ -1,0 +1,19 @@
+"""Shared places and settings of all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real human data beside the checkout."""
+    path = ROOT.parent / "shared" / "data"
+    assert path.is_dir(), f"the real data is missing: {path}"
+    return path
