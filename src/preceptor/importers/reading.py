@@ -94,7 +94,7 @@ def _line(path: Path, number: int, raw: bytes) -> Item | BadRow:
         value = json.loads(decoded(raw, path, number))
     except BadRow as bad:
         return bad
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return BadRow(
             "not JSON",
             f"not JSON: {getattr(error, 'msg', error)} at column {getattr(error, 'colno', 1)}",
@@ -128,7 +128,7 @@ def _array(path: Path, number: int, raw: bytes) -> Iterator[Item | BadRow]:
         counted = position
         try:
             value, position = decoder.raw_decode(text, position)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             line = number + text.count("\n", counted, getattr(error, "pos", counted))
             raise _broken_array(path, line, getattr(error, "msg", str(error))) from None
         yield _item(value, path, number)

@@ -138,6 +138,10 @@ class Pairs(Format):
             labeler=self.labeler(item.name("labeler") or None),
         )
 
+    def side_files(self) -> tuple[Path, ...]:
+        """The table of texts."""
+        return () if self.config.texts_file is None else (self.config.texts_file,)
+
     def _learn_columns(self, path: Path, row: Row) -> bool:
         """Find the columns by the first row; True where it is a header and no data."""
         config = self.config
@@ -213,12 +217,10 @@ def _texts(config: "Pairs.Config") -> dict[str, Response]:
             if is_header:
                 continue
         if max(places) >= len(row.cells):
-            raise BadRow("", f"has only {len(row.cells)} columns", file=path, line=row.line, remedy="mend this row")
+            raise UserError(f"has only {len(row.cells)} columns", file=path, line=row.line, remedy="mend this row")
         name, text = (row.cells[place].strip() for place in places)
         if name in found:
-            raise BadRow(
-                "", f"a second text with id '{name}'", file=path, line=row.line, remedy="give each id one text"
-            )
+            raise UserError(f"a second text with id '{name}'", file=path, line=row.line, remedy="give each id one text")
         found[name] = Response(id=name, text=text)
     return found
 
