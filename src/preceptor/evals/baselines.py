@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def _fit_tfidf(train: Sequence[Pair], l2: float, max_features: int) -> Margins:
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=max_features)
     vectorizer.fit(dict.fromkeys(text for pair in train for text in (pair.chosen, pair.rejected)))
 
-    def differences(pairs: Sequence[Pair]):
+    def differences(pairs: Sequence[Pair]) -> Any:
         chosen = vectorizer.transform([pair.chosen for pair in pairs])
         return chosen - vectorizer.transform([pair.rejected for pair in pairs])
 

@@ -14,6 +14,7 @@ from preceptor.evals.base import (
     mean_of_items,
 )
 from preceptor.records import FLAGS, Prompt, Rating, Response
+from preceptor.stats import Interval
 
 Applies = Mapping[str, Callable[[Prompt], bool]]
 """Flag → whether it can be asked of a prompt: without a constraint there is none to satisfy."""
@@ -59,7 +60,7 @@ def likert(
     config = config or EvaluationConfig()
     items = [Item(row.prompt.id, row.labeler.id, float(row.likert)) for row in ratings]
     interval = mean_of_items(items, config)
-    parts = {}
+    parts: dict[str, Interval] = {}
     for flag in FLAGS:
         asked = [row for row in ratings if applies is None or flag not in applies or applies[flag](row.prompt)]
         if asked:

@@ -1,5 +1,6 @@
 """Over-optimisation: the proxy reward goes on rising while what it stands for falls (Gao et al. 2023; Goodhart)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ class OptimizationPoint:
     @property
     def sqrt_kl(self) -> float:
         """√KL, the distance on which Gao et al. find reward to be regular; a KL estimated below 0 counts as 0."""
-        return max(0.0, self.kl) ** 0.5
+        return math.sqrt(max(0.0, self.kl))
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,12 @@ def _truth(points: Sequence[OptimizationPoint]) -> tuple[str, NDArray[np.float64
 def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over a point and its neighbours."""
     padded = np.concatenate([values[:1], values, values[-1:]])
-    return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+    return np.asarray((padded[:-2] + padded[1:-1] + padded[2:]) / 3, dtype=np.float64)
 
 
 def _threshold(truth: NDArray[np.float64], min_drop: float, error: float | None) -> float:
     if error is None:
         # Second differences, so that a steady trend is not taken for noise: var(x₋₁ − 2x₀ + x₁) = 6σ²; their median
         # (0.6745 of a normal's σ), so that the bend at the peak is not, either.
-        error = float(np.median(np.abs(np.diff(truth, n=2)))) / (0.6745 * 6**0.5)
-    return 1e-6 + min_drop * float(np.ptp(truth)) + 4 * error * (1 / 2 + 1 / 3) ** 0.5
+        error = float(np.median(np.abs(np.diff(truth, n=2)))) / (0.6745 * math.sqrt(6))
+    return 1e-6 + min_drop * float(np.ptp(truth)) + 4 * error * math.sqrt(1 / 2 + 1 / 3)

@@ -1,12 +1,13 @@
 """Pairs of responses from rankings: what reward models and their baselines are measured on."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from preceptor.records import Ranking
 from preceptor.stats import Interval, agreement_interval
+from preceptor.stats.agreement import RankMap
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,14 @@ def labeler_agreement(rankings: Sequence[Ranking], *, seed: int = 0) -> Interval
 
     Ties are excluded; the interval is clustered by prompt and labeler.
     """
-    ranked: dict[str, dict[str, dict[str, int]]] = {}
+    ranked: dict[str, dict[Hashable, dict[Hashable, int]]] = {}
     for ranking in rankings:
         ranks = ranking.ranks()
-        by_text = {response.text: ranks[response.id] for response in ranking.responses}
+        by_text: dict[Hashable, int] = {response.text: ranks[response.id] for response in ranking.responses}
         ranked.setdefault(ranking.prompt.id, {}).setdefault(ranking.labeler.id, by_text)
-    doubled = [by_labeler for by_labeler in ranked.values() if len(by_labeler) > 1]
+    doubled: list[Mapping[Hashable, RankMap]] = [
+        dict(by_labeler) for by_labeler in ranked.values() if len(by_labeler) > 1
+    ]
     try:
         return agreement_interval(doubled, seed=seed)
     except ValueError:
