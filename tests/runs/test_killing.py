@@ -13,7 +13,7 @@ from preceptor.runs import Run
 from preceptor.runs.disk import folder_written_aside
 from tests.killing import Kill, assert_killing_changes_nothing, differences, digest, disturbed_runs, run_in_child
 
-NUM_STEPS, BATCH = 30, 8
+NUM_STEPS, BATCH = 16, 8
 
 
 class Average:
@@ -57,7 +57,7 @@ def train(directory: Path, *, forgets_average: bool = False) -> None:
         schedule.step()
         average.update(model)
         run.log(step, {"loss": loss})
-        if run.every(7, step):
+        if run.every(5, step):
             run.save(step)
     run.log(NUM_STEPS, {"evaluation": inputs.mean()})
     with folder_written_aside(directory / "model") as aside:

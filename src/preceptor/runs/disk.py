@@ -43,7 +43,7 @@ def disk_errors(place: Path, what: str) -> Iterator[None]:
 def _errno(error: OSError | SafetensorError) -> int | None:
     if isinstance(error, OSError):
         return error.errno
-    found = re.search(r"code: (\d+)", str(error))  # safetensors passes system errors on as text only
+    found = re.search(r"(?:os error|code:) (\d+)", str(error))  # safetensors passes system errors on as text only
     return int(found.group(1)) if found else None
 
 

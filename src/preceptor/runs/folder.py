@@ -1,6 +1,7 @@
 """A run's folder: whose it is, who is at work in it, and whether it is finished."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,9 +92,28 @@ def finished_path(directory: Path) -> Path:
 
 
 def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
-    """Mark a run as done."""
-    plain = json.loads(json.dumps(dict(summary), allow_nan=False))
+    """Mark a run as done.
+
+    Raises:
+        UserError: a number of the summary is NaN or infinite; names it.
+    """
+    plain = json.loads(json.dumps(dict(summary)))
+    bad = _first_not_finite(plain)
+    if bad is not None:
+        raise UserError(
+            f"summary '{bad[0]}' is {bad[1]}: there is no result to record",
+            file=directory,
+            remedy="look at the run's metrics for the step where it went wrong; a smaller learning rate often helps",
+        )
     write_json(finished_path(directory), {"summary": plain, "sha256": canonical_hash(plain)})
+
+
+def _first_not_finite(value: JsonValue, place: str = "") -> tuple[str, float] | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return place, value
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = (_first_not_finite(child, f"{place}.{key}" if place else str(key)) for key, child in children)
+    return next((bad for bad in found if bad is not None), None)
 
 
 def read_summary(directory: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from preceptor.errors import UserError
 from preceptor.runs.disk import disk_errors
@@ -37,30 +37,24 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: IO[bytes] | None = None
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row; it survives the end of the process at any later moment."""
-        with disk_errors(self.path, self.path.name):
-            if self._file is None:
-                self._file = self.path.open("ab")
-            self._file.write(json.dumps(row, allow_nan=False, ensure_ascii=False).encode() + b"\n")
-            self._file.flush()
+        """Add a row in one write; it survives the end of the process at any later moment."""
+        line = json.dumps(row, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+        with disk_errors(self.path, self.path.name), self.path.open("ab") as file:
+            file.write(line)
 
     def sync(self) -> int:
         """Wait until all rows are on the disk; returns the file's length in bytes."""
-        with disk_errors(self.path, self.path.name):
-            if self._file is None:
-                self._file = self.path.open("ab")
-            os.fsync(self._file.fileno())
-            return os.fstat(self._file.fileno()).st_size
+        with disk_errors(self.path, self.path.name), self.path.open("ab") as file:
+            os.fsync(file.fileno())
+            return os.fstat(file.fileno()).st_size
 
     def cut(self, step: int, num_bytes: int) -> str | None:
         """Drop what was appended after a checkpoint; returns a sentence if its `num_bytes` are not there any more.
 
         Then the rows up to `step` are kept.
         """
-        self.close()
         content = self.path.read_bytes() if self.path.exists() else b""
         note = None
         if len(content) < num_bytes or content[:num_bytes][-1:] not in (b"", b"\n"):
@@ -72,12 +66,6 @@ class JsonLines:
         elif self.path.exists():
             os.truncate(self.path, num_bytes)
         return note
-
-    def close(self) -> None:
-        """Close the file; a later `append` opens it again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 def _step_of(line: bytes) -> float:

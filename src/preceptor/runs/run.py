@@ -240,15 +240,13 @@ class Run:
         self.close()
 
     def close(self) -> None:
-        """Close the files and tell the tracker whether the run is done; an unfinished run can be opened again."""
+        """Leave the folder and tell the tracker whether the run is done; an unfinished one can be opened again."""
         if self._board is not None:
             self._board.close()
         if self._tracker is not None:
             self._tracker.close(is_finished=self.is_finished)
             self._tracker = None
             atexit.unregister(self.close)
-        self._metrics.close()
-        self._timings.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -38,7 +38,7 @@ def seed_everything_for_step(seed: int, step: int) -> Iterator[None]:
 
     For dropout, which takes no generator.
     """
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    devices = list(range(torch.cuda.device_count()))
     number = _number(seed, ("dropout", step), num_bytes=8) >> 1
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(number)
