@@ -6,22 +6,26 @@ import torch
 
 from preceptor.models.heads import RewardModel
 from preceptor.models.precision import Precision, autocast
-from preceptor.records import Message
+from preceptor.records import Message, Response
 from preceptor.text.batches import pad_right
+from preceptor.text.chat import Chat
 
 
 @torch.no_grad()
 def score_responses(
     reward_model: RewardModel,
-    items: Sequence[tuple[Sequence[Message], str]],
+    items: Sequence[tuple[Sequence[Message], str | Response]],
     *,
     precision: Precision = "auto",
     batch_size: int = 128,
     progress: Callable[[int], None] | None = None,
 ) -> list[float]:
-    """Score of each (messages, response), bias included; sorted by length inside so that little is padding."""
+    """Score of each (messages, response), bias included; sorted by length inside so that little is padding.
+
+    A `Response` that was cut off is scored without an end token, as in training; a bare text counts as finished.
+    """
     chat = reward_model.chat
-    rows = [chat.prompt(messages) + chat.response(text) for messages, text in items]
+    rows = [chat.prompt(messages) + _response_tokens(chat, response) for messages, response in items]
     scores = [0.0] * len(rows)
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     for start in range(0, len(order), batch_size):
@@ -34,3 +38,10 @@ def score_responses(
         if progress is not None:
             progress(len(index))
     return scores
+
+
+def _response_tokens(chat: Chat, response: str | Response) -> list[int]:
+    if isinstance(response, str):
+        return chat.response(response)
+    tokens = chat.response(response.text)
+    return tokens[:-1] if response.finished is False else tokens

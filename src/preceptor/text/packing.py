@@ -66,6 +66,17 @@ class Layout:
         """The same layout with its indices on a device."""
         return Layout(self.num_rows, self.num_columns, self.place_N.to(device), self.position_N.to(device))
 
+    @property
+    def lengths(self) -> list[int]:
+        """Number of tokens of each document."""
+        starts = (self.position_N == 0).nonzero().flatten().tolist()
+        return [end - start for start, end in zip(starts, [*starts[1:], len(self.position_N)], strict=True)]
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether some row holds more than one document."""
+        return int((self.position_N == 0).sum()) > self.num_rows
+
     def put(self, values_N: Tensor, fill: float | bool) -> Tensor:
         """Values of tokens as rows (R, L), gaps filled."""
         rows = values_N.new_full((self.num_rows * self.num_columns,), fill)

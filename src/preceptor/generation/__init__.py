@@ -1,0 +1,1 @@
+"""Prompts in, responses with log-probabilities out."""

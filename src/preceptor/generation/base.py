@@ -1,0 +1,35 @@
+"""What every generator returns, and what it may be asked for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from preceptor.records import Sampling
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One sampled response."""
+
+    tokens: tuple[int, ...]
+    """End token included when the policy ended by itself."""
+    logprobs: tuple[float, ...]
+    """log π(token) under softmax(logits / temperature) of the plain distribution, whatever top-p or top-k cut off;
+    under softmax(logits) for greedy decoding."""
+    finished: bool
+    """False when the response was cut at `max_tokens`."""
+
+
+class Generate(Protocol):
+    """A generator: the same seed gives a prompt the same response, whatever else is in the batch."""
+
+    def __call__(
+        self,
+        policy: Any,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        seeds: Sequence[int],
+        batch_size: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Sampled]:
+        """One response for each prompt's tokens, in their order."""

@@ -1,0 +1,102 @@
+"""The reward model: a Hugging Face sequence classifier with one label, read at the last real token.
+
+Hugging Face heads have no bias, so the bias that makes demonstrations score 0 on average is kept beside the weights, in
+the model's config: ours = theirs + `config.reward_bias`.
+
+Shapes: B responses, T response tokens, L all tokens, R packed rows, N tokens of all documents, D width.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from preceptor.errors import UserError
+from preceptor.models.forward import body_of, lay_out, model_inputs
+from preceptor.models.precision import autocast
+from preceptor.text.batches import Rollout
+from preceptor.text.chat import Chat
+
+
+class RewardModel(nn.Module):
+    """Scores of responses; also the value model, read at every token."""
+
+    _bias: Tensor
+
+    def __init__(self, model: Any, chat: Chat) -> None:
+        super().__init__()
+        self.model = model
+        self.chat = chat
+        head_of(model)  # refused here rather than at the first score
+        bias = torch.tensor(float(getattr(model.config, "reward_bias", 0.0)), dtype=torch.float64)
+        self.register_buffer("_bias", bias)
+
+    @property
+    def bias(self) -> float:
+        """Added to every score."""
+        return float(self._bias)
+
+    @bias.setter
+    def bias(self, bias: float) -> None:
+        self._bias.fill_(bias)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    def token_values(self, tokens_BL: Tensor, token_mask_BL: Tensor) -> Tensor:
+        """The head's value at each token, (B, L); 0 where masked."""
+        layout, hidden_RLD = self._hidden(tokens_BL, token_mask_BL)
+        values_N = self._head(layout.take(hidden_RLD)).to(tokens_BL.device)
+        return torch.zeros(tokens_BL.shape, dtype=values_N.dtype, device=tokens_BL.device).masked_scatter(token_mask_BL, values_N)
+
+    def scores(self, tokens_BL: Tensor, token_mask_BL: Tensor) -> Tensor:
+        """The score of each row, (B,): the value at its last real token, wherever its padding is."""
+        if not len(tokens_BL):
+            return torch.zeros(0, device=tokens_BL.device)
+        layout, hidden_RLD = self._hidden(tokens_BL, token_mask_BL)
+        last_B = (token_mask_BL.sum(1).cumsum(0) - 1).to(self.device)
+        return self._head(hidden_RLD.flatten(0, 1)[layout.place_N[last_B]]).to(tokens_BL.device)
+
+    def rollout_scores(self, rollout: Rollout) -> Tensor:
+        """The score of each response, (B,)."""
+        return self.scores(rollout.tokens_BL, rollout.token_mask_BL)
+
+    def values(self, rollout: Rollout) -> Tensor:
+        """V(state before response token t), (B, T): read at the token before it; 0 where masked."""
+        values_BL = self.token_values(rollout.tokens_BL, rollout.token_mask_BL)
+        start = values_BL.shape[1] - rollout.num_response
+        return values_BL[:, start - 1 : -1].masked_fill(~rollout.response_mask_BT, 0.0)
+
+    def _hidden(self, tokens_BL: Tensor, token_mask_BL: Tensor) -> tuple[Any, Tensor]:
+        layout = lay_out(self.model, token_mask_BL.sum(1).tolist())
+        tokens_RL = layout.put(tokens_BL[token_mask_BL].to(self.device), self.chat.pad_id)
+        return layout, body_of(self.model)(**model_inputs(self.model, layout, tokens_RL)).last_hidden_state
+
+    def _head(self, hidden: Tensor) -> Tensor:
+        """Scores in fp32: in bf16 two responses that differ by a hundredth would often get the same one."""
+        with autocast("float32", self.device.type):
+            return head_of(self.model)(hidden.float()).squeeze(-1).float() + self._bias.float()
+
+
+def head_of(model: Any) -> nn.Linear:
+    """The layer that turns a hidden state into a score."""
+    for name in ("score", "classifier"):
+        head = getattr(model, name, None)
+        if isinstance(head, nn.Linear) and head.out_features == 1:
+            return head
+    raise UserError(
+        f"a {model.config.model_type} classifier has no plain linear head",
+        remedy="use an architecture whose sequence classifier ends in one linear layer (most decoder-only ones do)",
+    )
+
+
+@torch.no_grad()
+def init_head(head: nn.Linear, generator: torch.Generator) -> None:
+    """w ~ N(0, 1/√(d+1)), b = 0 (Ziegler et al. 2019; Stiennon et al. 2020)."""
+    std = 1 / math.sqrt(head.in_features + 1)
+    head.weight.copy_(torch.randn(head.weight.shape, generator=generator) * std)
+    if head.bias is not None:
+        head.bias.zero_()
