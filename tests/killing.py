@@ -113,8 +113,9 @@ def _count_changes(directory: Path, deadly: int | None) -> list[int]:
         if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
             return
         path = arguments[0]
-        if isinstance(path, int) or (event != "os.rmdir" and not os.path.abspath(os.fsdecode(path)).startswith(inside)):
-            return  # rmtree removes folders by a name relative to an open one, so every rmdir counts
+        is_relative = event in ("os.remove", "os.rmdir") and arguments[1] != -1  # rmtree, from within an open folder
+        if not is_relative and (isinstance(path, int) or not os.path.abspath(os.fsdecode(path)).startswith(inside)):
+            return
         changes[0] += 1
         if changes[0] == deadly:
             os.kill(os.getpid(), signal.SIGKILL)

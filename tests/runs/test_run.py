@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+import preceptor
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
 from preceptor.runs import Run
@@ -239,11 +240,12 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     script = f"from preceptor.runs import Run; Run({str(tmp_path)!r}, seed=0, config={{'a': 1}})"
     command = [sys.executable, "-c", script]
-    second = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "src"})
+    environment = {**os.environ, "PYTHONPATH": str(Path(preceptor.__file__).parents[1])}
+    second = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert second.returncode != 0
     assert "another process is at work in this run's folder" in second.stderr
     run.close()
-    assert subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONPATH": "src"}).returncode == 0
+    assert subprocess.run(command, capture_output=True, env=environment).returncode == 0
 
 
 def test_ctrl_c_says_where_it_goes_on_and_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
