@@ -28,7 +28,7 @@ ForceOption = Annotated[
 ]
 
 
-def open_project(directory: Path, overrides: list[str] | None):  # noqa: ANN201 - a lazily imported class
+def open_project(directory: Path, overrides: list[str] | None):
     """The project in a folder, with its recipe checked."""
     from rich.console import Console
 
@@ -43,13 +43,17 @@ def open_project(directory: Path, overrides: list[str] | None):  # noqa: ANN201 
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="Folder to make.")],
-    recipe: Annotated[str, typer.Option(help="Shipped recipe to start from: laptop, quickstart, instructgpt.")] = "laptop",
+    recipe: Annotated[
+        str, typer.Option(help="Shipped recipe to start from: laptop, quickstart, instructgpt.")
+    ] = "laptop",
 ) -> None:
     """Make a project folder with one commented recipe."""
     from preceptor.pipeline.project import create_project
 
     path = create_project(directory, recipe)
-    typer.echo(f"{path}\nNext: edit it, then `preceptor import FILE --project {directory}`, then `preceptor run --project {directory}`.")
+    typer.echo(
+        f"{path}\nNext: edit it, then `preceptor import FILE --project {directory}`, then `preceptor run --project {directory}`."
+    )
 
 
 @app.command("import")
@@ -58,8 +62,12 @@ def import_(
     project: ProjectOption = Path("."),
     format: Annotated[str, typer.Option(help="Format; 'auto' looks at the file.")] = "auto",
     name: Annotated[str | None, typer.Option(help="Name of the artifact in data/; the file's name by default.")] = None,
-    option: Annotated[list[str] | None, typer.Option("--option", "-o", help="Option of the format: KEY=VALUE (repeatable).")] = None,
-    skip_bad: Annotated[bool, typer.Option(help="Count and drop malformed rows instead of stopping at the first.")] = False,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="Option of the format: KEY=VALUE (repeatable).")
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option(help="Count and drop malformed rows instead of stopping at the first.")
+    ] = False,
 ) -> None:
     """Bring prompts, demonstrations, rankings, ratings or documents into the project."""
     from preceptor.importers import import_into
@@ -87,7 +95,9 @@ def sft(project: ProjectOption = Path("."), set_: SetOption = None) -> None:
 def reward(
     project: ProjectOption = Path("."),
     set_: SetOption = None,
-    cross_validate: Annotated[bool, typer.Option(help="5-fold over labeler groups instead (InstructGPT, section 4.1).")] = False,
+    cross_validate: Annotated[
+        bool, typer.Option(help="5-fold over labeler groups instead (InstructGPT, section 4.1).")
+    ] = False,
 ) -> None:
     """Train a reward model on the project's rankings and measure it beside its baselines."""
     from preceptor.pipeline.single import cross_validate_reward, run_reward
@@ -129,7 +139,7 @@ def pretrain(
     run_pretraining(directory, load_config(PretrainConfig, None, set_ or []))
 
 
-def _report(data) -> None:  # noqa: ANN001 - a lazily imported class
+def _report(data) -> None:
     from preceptor.reporting.terminal import print_summary
 
     print_summary(data)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from preceptor.generation.base import Sampled
 from preceptor.models.heads import RewardModel
 from preceptor.models.load import load_policy
 from preceptor.models.policy import Policy
@@ -40,7 +41,9 @@ def transcript(messages: Sequence[Message]) -> str:
 
 def few_shot_prefix(demonstrations: Sequence[Demonstration]) -> str:
     """Demonstrations as a dialogue page, to put before a prompt."""
-    turns = [transcript((*row.prompt.messages, Message(role="assistant", content=row.response))) for row in demonstrations]
+    turns = [
+        transcript((*row.prompt.messages, Message(role="assistant", content=row.response))) for row in demonstrations
+    ]
     return "\n\n".join(turns) + "\n\n"
 
 
@@ -112,7 +115,7 @@ def kl_to(
     total = 0.0
     for start in range(0, len(prompts), size):
         rows = prompts[start : start + size]
-        tokens = [list(r.tokens or ()) for r in responses[start : start + size]]
+        tokens = responses[start : start + size]
         own = [render(p) if render else policy.chat.prompt(p.messages) for p in rows]
         theirs = [reference.chat.prompt(p.messages) for p in rows]
         total += _log_likelihood(policy, rows, own, tokens, temperature)
@@ -121,9 +124,14 @@ def kl_to(
 
 
 def _log_likelihood(
-    policy: Policy, rows: Sequence[Prompt], prompts: Sequence[list[int]], tokens: Sequence[list[int]], temperature: float
+    policy: Policy,
+    rows: Sequence[Prompt],
+    prompts: Sequence[list[int]],
+    responses: Sequence[Response],
+    temperature: float,
 ) -> float:
-    rollout = rollout_from([p.id for p in rows], prompts, tokens, pad_id=policy.chat.pad_id)
+    sampled = [Sampled(tuple(r.tokens or ()), (), bool(r.finished)) for r in responses]
+    rollout = rollout_from([p.id for p in rows], prompts, sampled, pad_id=policy.chat.pad_id)
     with autocast("float32"):
         logprobs_BT, _ = policy.logprobs(rollout, temperature)
     return float((logprobs_BT * rollout.response_mask_BT).sum())

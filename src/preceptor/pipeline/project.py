@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from preceptor import __version__
 from preceptor.errors import UserError
 from preceptor.pipeline.recipe import Recipe
-from preceptor.records import Artifact, Record, write_artifact
+from preceptor.records import Artifact, Manifest, Record, write_artifact
 from preceptor.records.artifacts import canonical_hash
 from preceptor.runs.disk import write_json
 
@@ -42,6 +42,7 @@ class Project:
         self.recipe = recipe
         self.say = say
         self.done: dict[str, Done] = {}
+        self.kept: dict[str, Manifest] = {}
 
     @property
     def data(self) -> Path:
@@ -71,17 +72,18 @@ class Project:
             directory.mkdir(parents=True, exist_ok=True)
             start = time.monotonic()
             facts = make(directory)
-            stage = {"key": key, "seconds": round(time.monotonic() - start, 2), "facts": dict(facts)}
+            facts = {**facts, "parents": list(parents)}
+            stage = {"key": key, "seconds": round(time.monotonic() - start, 2), "facts": facts}
             write_json(marker, stage)
         self.done[name] = Done(directory, key, stage["seconds"], stage["facts"])
         self._point(name, directory)
         return self.done[name]
 
-    def keep(
-        self, name: str, rows: Sequence[RecordT], kind: str, parents: Sequence[str] = ()
-    ) -> Artifact[RecordT]:
+    def keep(self, name: str, rows: Sequence[RecordT], kind: str, parents: Sequence[str] = ()) -> Artifact[RecordT]:
         """Write rows down as the artifact `artifacts/NAME`."""
-        return write_artifact(self.directory / "artifacts" / name, rows, kind, parents=parents)
+        artifact = write_artifact(self.directory / "artifacts" / name, rows, kind, parents=parents)
+        self.kept[name] = artifact.manifest
+        return artifact
 
     def _point(self, name: str, directory: Path) -> None:
         """`latest/NAME` leads to the stage's present work, so that people need not know hashes."""
@@ -104,7 +106,9 @@ def create_project(directory: Path, template: str) -> Path:
         names = ", ".join(sorted(path.stem for path in SHIPPED_RECIPES.glob("*.yaml")))
         raise UserError(f"no recipe named '{template}'", remedy=f"choose one of: {names}")
     if (directory / RECIPE).exists():
-        raise UserError("there is a project already", file=directory / RECIPE, remedy="edit its recipe, or choose another folder")
+        raise UserError(
+            "there is a project already", file=directory / RECIPE, remedy="edit its recipe, or choose another folder"
+        )
     (directory / "data").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(shipped, directory / RECIPE)
     return directory / RECIPE

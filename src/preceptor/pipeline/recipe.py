@@ -26,8 +26,6 @@ class PromptsConfig(BaseConfig):
     """Prompts of held-out users, for the final evaluation."""
     num_documents: int = Field(default=20_000, ge=0)
     """Pretraining texts for the mix, and a tenth as many again to measure the alignment tax."""
-    valid_share: float = Field(default=0.1, gt=0, lt=1)
-    """Share of users whose demonstrations and rankings validate instead of train."""
 
 
 class LabelsConfig(BaseConfig):

@@ -15,7 +15,7 @@ def measure_reward_model(
 ) -> AccuracyReport:
     """Score every held-out response and compare the order of scores with the labelers' order."""
     reward_model = load_reward_model(model)
-    items = [(row.prompt.messages, response.text) for row in heldout.rows for response in row.responses]
+    items = [(row.prompt.messages, response) for row in heldout.rows for response in row.responses]
     with Progress(len(items), name) as progress:
         flat = iter(score_responses(reward_model, items, progress=progress.advance))
     scores = [[next(flat) for _ in row.responses] for row in heldout.rows]

@@ -3,18 +3,19 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from preceptor.reporting.report import write_report
 
 from preceptor.errors import UserError
 from preceptor.evals import AccuracyReport, check_gate
+from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
 from preceptor.pipeline.evidence import Round, compare_policies, watcher
-from preceptor.pipeline.feedback import Feedback, choose_feedback, held_out, of_training
+from preceptor.pipeline.feedback import Feedback, held_out, of_training
 from preceptor.pipeline.project import Done, Project
 from preceptor.pipeline.reward import measure_reward_model
-from preceptor.pipeline.sets import PromptSets, share_out
+from preceptor.pipeline.sets import PromptSets
 from preceptor.pipeline.stages import candidates_stage, reward_model_stage, rl_stage, sft_stage
 from preceptor.records import Artifact, Demonstration, Document
 from preceptor.reporting.data import ReportData
-from preceptor.reporting.report import write_report
 
 
 def run_pipeline(project: Project, *, force: str | None = None) -> ReportData:
@@ -63,19 +64,23 @@ def run_round(
     earlier = [row for one in before for row in one.rankings.rows]
     rankings = project.keep(f"rankings{suffix}", [*earlier, *of_training(rows)], "rankings", parents)
     heldout = project.keep(f"rankings-held-out{suffix}", held_out(rows), "rankings", parents)
-    reward = reward_model_stage(project, sft.path / "model", rankings, train, f"reward_model{suffix}")
+    body = sft.path / "model"
+    reward = reward_model_stage(project, body, rankings, train, f"reward_model{suffix}")
     accuracy = measure_reward_model(project, reward.path / "model", heldout, rankings, f"reward_accuracy{suffix}")
     forced = pass_gate(project, accuracy, force)
     rl_prompts = project.keep("prompts-rl", sets.rl, "prompts")
-    watch = watcher(project, feedback, reward.path / "model", sft.path / "model", sets.test)
+    # A judge that RL does not see: what held-out labelers' rankings alone teach.
+    judge = reward_model_stage(project, body, heldout, train, f"reward_model_held_out{suffix}")
+    judges = {"score": reward.path / "model", "heldout_score": judge.path / "model"}
+    watch = watcher(project, feedback, judges, body, sets.test)
     policies = {
         name: rl_stage(
-            project, config, sft.path / "model", reward.path / "model", rl_prompts, documents["train"], watch,
+            project, config, body, reward.path / "model", rl_prompts, documents["train"], watch,
             name=f"{name}{suffix}", kind=name, forced=forced,
         )
         for name, config in project.recipe.rl.items()
     }  # fmt: skip
-    return Round(reward, rankings, heldout, accuracy, policies)
+    return Round(reward, rankings, accuracy, policies, forced)
 
 
 def pass_gate(project: Project, accuracy: AccuracyReport, force: str | None) -> str | None:
@@ -92,31 +97,3 @@ def pass_gate(project: Project, accuracy: AccuracyReport, force: str | None) -> 
         raise UserError(f"the gate is closed. {gate.message}", remedy='label more, or go on anyway: --force "reason"')
     project.say(f"[bold]The gate was forced:[/bold] {force}")
     return force
-
-
-def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
-    """All prompts, shared out by user; and pretraining text, a part kept apart to measure the alignment tax."""
-    recipe = project.recipe
-    sets = share_out(feedback.prompts(), recipe.prompts, recipe.seed, recipe.rounds)
-    texts = feedback.documents()
-    cut = len(texts) - len(texts) // 11
-    documents = {
-        "train": project.keep("documents", texts[:cut], "documents"),
-        "held_out": project.keep("documents-held-out", texts[cut:], "documents"),
-    }
-    return sets, documents
-
-
-def demonstrations(
-    project: Project, feedback: Feedback, sets: PromptSets
-) -> tuple[Artifact[Demonstration], Artifact[Demonstration]]:
-    """What labelers wrote, train and valid apart by user."""
-    prompts = project.keep("prompts-sft", sets.sft, "prompts")
-    rows = feedback.demonstrations(sets.sft, project.directory / "todo" / "demonstrations")
-    parents = [prompts.manifest.content_hash]
-    train = [row for row in rows if row.prompt.split == "train"]
-    valid = [row for row in rows if row.prompt.split == "valid"]
-    return (
-        project.keep("demonstrations", train, "demonstrations", parents),
-        project.keep("demonstrations-valid", valid, "demonstrations", parents),
-    )

@@ -1,4 +1,4 @@
-"""Prompts shared out to the stages, user by user: no user is on both sides of a split."""
+"""Prompts shared out to the stages. Importers split by user; here no prompt changes its split."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,48 +14,35 @@ class PromptSets:
     """The four prompt sets (Ouyang et al. 2022, Table 6), split by user (section 3.2)."""
 
     sft: list[Prompt]
-    """train and valid"""
+    """Train and valid."""
     reward: list[list[Prompt]]
-    """train and valid, one list each round"""
+    """Train and valid, one list each round."""
     rl: list[Prompt]
-    """train"""
+    """Train."""
     test: list[Prompt]
 
 
 def share_out(prompts: Sequence[Prompt], sizes: PromptsConfig, seed: int, rounds: int) -> PromptSets:
-    """Fill the sets from shuffled users. With fewer prompts than asked for, each set gets its proportion.
+    """Fill the sets in an order that only seed and ids decide. With too few prompts each set gets its proportion.
 
     Raises:
-        UserError: too few prompts or users to fill four sets.
+        UserError: a set stays empty.
     """
-    users: dict[str, list[Prompt]] = {}
-    for prompt in prompts:
-        users.setdefault(prompt.user or prompt.id, []).append(prompt)
-    order = sorted(users, key=lambda user: hashlib.sha256(f"{seed}\0{user}".encode()).digest())
-    wanted = {"test": sizes.num_test, "sft": sizes.num_sft, "rl": sizes.num_rl}
-    wanted |= {f"reward-{number}": sizes.num_reward for number in range(rounds)}
-    share = min(1.0, len(prompts) / sum(wanted.values()))
-    filled: dict[str, list[Prompt]] = {name: [] for name in wanted}
-    remaining = iter(order)
+    order = sorted(prompts, key=lambda prompt: hashlib.sha256(f"{seed}\0{prompt.id}".encode()).digest())
+    test = [prompt for prompt in order if prompt.split == "test"][: sizes.num_test]
+    others = [prompt for prompt in order if prompt.split != "test"]
+    wanted = {"sft": sizes.num_sft, **{f"reward-{number}": sizes.num_reward for number in range(rounds)}}
+    share = min(1.0, len(others) / (sum(wanted.values()) + sizes.num_rl))
+    filled, start = {}, 0
     for name, size in wanted.items():
-        target = max(1, round(size * share))
-        for user in remaining:
-            split = "test" if name == "test" else _split(user, seed, sizes.valid_share if name != "rl" else 0.0)
-            filled[name] += [prompt.model_copy(update={"split": split}) for prompt in users[user]]
-            if len(filled[name]) >= target:
-                break
-        filled[name] = filled[name][:target]
-    empty = [name for name, rows in filled.items() if not rows]
-    if empty:
+        end = start + round(size * share)
+        filled[name], start = others[start:end], end
+    rl = [prompt for prompt in others[start:] if prompt.split == "train"][: sizes.num_rl]
+    sets = {"test": test, "rl": rl, **filled}
+    if empty := [name for name, rows in sets.items() if not rows]:
         raise UserError(
-            f"{len(prompts)} prompts of {len(users)} users do not fill the sets ({', '.join(empty)} stay empty)",
+            f"{len(prompts)} prompts, {len(test)} of them in the test split, leave a set empty: {', '.join(empty)}",
             field="prompts",
             remedy="add prompts of more users, or ask for smaller sets",
         )
-    rewards = [filled[f"reward-{number}"] for number in range(rounds)]
-    return PromptSets(filled["sft"], rewards, filled["rl"], filled["test"])
-
-
-def _split(user: str, seed: int, valid_share: float) -> str:
-    digest = hashlib.sha256(f"{seed}\0valid\0{user}".encode()).digest()
-    return "valid" if int.from_bytes(digest[:6]) / 2**48 < valid_share else "train"
+    return PromptSets(filled["sft"], [filled[f"reward-{number}"] for number in range(rounds)], rl, test)

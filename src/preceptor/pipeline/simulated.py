@@ -3,27 +3,32 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from preceptor.pipeline.feedback import Evidence
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Rating
+from preceptor.simulation.labeler_agreement import TARGET_AGREEMENT, calibrate
 from preceptor.simulation.labelers import SimulatedLabeler, panel
 from preceptor.simulation.world import World
 
-TYPICAL_NUM_PROMPTS = 1.15
-"""Prompts drawn for each one needed: the split by user leaves a remainder."""
+FRESH_PAGES = 1000
+"""Added to the seed of the corpus: pages that the base model was not trained on."""
+NUM_CALIBRATION_PROMPTS = 200
+SPARE = 1.45
+"""Prompts drawn for each one needed: a tenth of the users is for the test, and RL takes only those of training."""
 
 
 class SimulatedFeedback:
     """Everything the pipeline asks of people, from the closed world. Every label says 'simulated'."""
 
-    origin = "simulated"
+    origin: Literal["human", "simulated"] = "simulated"
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._world = World()
         labels, seed = recipe.labels, recipe.seed
+        self._is_calibrated = False
         self._training = panel(self._world, seed, "training", labels.num_labelers)
         self._held_out = panel(self._world, seed, "held_out", labels.num_held_out_labelers)
 
@@ -31,12 +36,15 @@ class SimulatedFeedback:
         """As many as the recipe's sets need."""
         sizes = self._recipe.prompts
         needed = sizes.num_sft + sizes.num_rl + sizes.num_test + sizes.num_reward * self._recipe.rounds
-        return self._world.prompts(round(needed * TYPICAL_NUM_PROMPTS), self._recipe.seed)
+        return self._world.prompts(round(max(needed, 10 * sizes.num_test) * SPARE), self._recipe.seed)
 
     def documents(self) -> list[Document]:
         """Pages of the closed world that the base model has not seen word by word."""
         num = self._recipe.prompts.num_documents
-        return [Document(id=f"page-{i}", text=text, source="world") for i, text in enumerate(self._world.corpus(num, self._recipe.seed))]
+        return [
+            Document(id=f"page-{i}", text=text, source="world")
+            for i, text in enumerate(self._world.corpus(num, self._recipe.seed))
+        ]
 
     def demonstrations(self, prompts: Sequence[Prompt], todo: Path) -> list[Demonstration]:
         """One per prompt, by a labeler of the training group."""
@@ -44,12 +52,24 @@ class SimulatedFeedback:
 
     def rankings(self, candidates: Sequence[Candidates], todo: Path) -> list[Ranking]:
         """One per prompt; a share of the prompts goes to the held-out group."""
+        self._calibrate(candidates)
         share = self._recipe.labels.held_out_share
         rows = []
         for row in candidates:
-            pool = self._held_out if fraction("held-out", row.prompt.id) < share else self._training
-            rows.append(assigned(pool, row.id)[0].rank(row.id, row.prompt, row.responses))
+            is_held_out = fraction("held-out", row.prompt.id) < share
+            # Two held-out labelers each: how often they agree is the ceiling of any reward model.
+            chosen = assigned(self._held_out, row.id, 2) if is_held_out else assigned(self._training, row.id)
+            rows += [labeler.rank(row.id, row.prompt, row.responses) for labeler in chosen]
         return rows
+
+    def _calibrate(self, candidates: Sequence[Candidates]) -> None:
+        """Set how often labelers agree, once, on the first responses that they see."""
+        if self._is_calibrated:
+            return
+        shown = [(row.prompt, [r.text for r in row.responses]) for row in candidates[:NUM_CALIBRATION_PROMPTS]]
+        self._training = calibrate(self._training, shown, TARGET_AGREEMENT["training"])
+        self._held_out = calibrate(self._held_out, shown, TARGET_AGREEMENT["held_out"])
+        self._is_calibrated = True
 
     def evidence(self, candidates: Sequence[Candidates], todo: Path) -> Evidence:
         """Several held-out labelers rank and rate all policies' responses to each test prompt."""
@@ -65,6 +85,10 @@ class SimulatedFeedback:
         """The gold judge's verdict."""
         judgement = self._world.judge(prompt, text)
         return {"gold_utility": judgement.utility}
+
+    def has_constraint(self, prompt: Prompt) -> bool:
+        """Whether the request names one."""
+        return prompt.metadata["constraint"] is not None
 
 
 def fraction(*key: str) -> float:

@@ -10,11 +10,12 @@ import torch
 
 from preceptor.errors import UserError
 from preceptor.evals import AccuracyReport
+from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
 from preceptor.pipeline.evidence import watcher
-from preceptor.pipeline.feedback import HumanFeedback, choose_feedback
+from preceptor.pipeline.human import HumanFeedback
 from preceptor.pipeline.project import Done, Project
 from preceptor.pipeline.reward import measure_reward_model
-from preceptor.pipeline.run import collect, demonstrations, pass_gate
+from preceptor.pipeline.run import pass_gate
 from preceptor.pipeline.stages import base_model, reward_model_stage, rl_stage, sft_stage
 from preceptor.records import Artifact, Demonstration, Ranking, read_artifact
 
@@ -56,7 +57,7 @@ def run_rl(project: Project, *, force: str | None) -> Mapping[str, Done]:
     sft, reward = latest(project, "sft"), latest(project, "reward_model")
     train, heldout = ranking_sets(project)
     forced = pass_gate(project, measure_reward_model(project, reward, heldout, train, "reward_accuracy"), force)
-    watch = watcher(project, feedback, reward, sft, sets.test)
+    watch = watcher(project, feedback, {"score": reward}, sft, sets.test)
     prompts = project.keep("prompts-rl", sets.rl, "prompts")
     return {
         name: rl_stage(
@@ -120,7 +121,9 @@ def latest(project: Project, stage: str) -> Path:
     """
     path = project.directory / "latest" / stage / "model"
     if not path.is_dir():
-        raise UserError(f"there is no {stage} model yet", file=path, remedy="`preceptor run` makes it, or its own command")
+        raise UserError(
+            f"there is no {stage} model yet", file=path, remedy="`preceptor run` makes it, or its own command"
+        )
     return path.resolve()
 
 
@@ -175,9 +178,13 @@ def best_responses(rankings: Sequence[Ranking]) -> list[Demonstration]:
 def show_accuracy(project: Project, report: AccuracyReport, facts: Mapping[str, Any]) -> None:
     """The reward model's accuracy beside its baselines, as a few lines."""
     value = report.accuracy
-    project.say(f"held-out accuracy {value.value:.1%} ({value.low:.1%} to {value.high:.1%}), {report.num_pairs:,} pairs")
+    project.say(
+        f"held-out accuracy {value.value:.1%} ({value.low:.1%} to {value.high:.1%}), {report.num_pairs:,} pairs"
+    )
     for name, interval in report.baselines.items():
         project.say(f"  {name:12} {interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})")
     if report.ceiling is not None:
-        project.say(f"  ceiling      {report.ceiling:.1%} (from labelers' agreement); share of it {report.share_of_ceiling:.1%}")
+        project.say(
+            f"  ceiling      {report.ceiling:.1%} (from labelers' agreement); share of it {report.share_of_ceiling:.1%}"
+        )
     project.say(f"left out: {dict(report.dropped) | dict(facts.get('dropped', {}))}")

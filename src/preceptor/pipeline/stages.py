@@ -96,7 +96,9 @@ def candidates_stage(
             for prompt, response in zip(rows, sampled, strict=True):
                 place = len(responses[prompt.id])
                 responses[prompt.id].append(response.model_copy(update={"id": f"{prompt.id}-{place}"}))
-        rows = [Candidates(id=prompt.id, prompt=prompt, responses=tuple(responses[prompt.id])) for prompt in prompts.rows]
+        rows = [
+            Candidates(id=prompt.id, prompt=prompt, responses=tuple(responses[prompt.id])) for prompt in prompts.rows
+        ]
         write_artifact(directory / "candidates", rows, "candidates", parents=parents)
         return {"num_prompts": len(rows), "responses_per_prompt": num}
 
@@ -164,14 +166,17 @@ def rl_stage(
     forced: str | None,
 ) -> Done:
     """SFT model + reward model → better policy."""
-    parents = [model_hash(sft), model_hash(reward_model), prompts.manifest.content_hash, documents.manifest.content_hash]
+    parents = [
+        model_hash(sft),
+        model_hash(reward_model),
+        prompts.manifest.content_hash,
+        documents.manifest.content_hash,
+    ]
 
     def make(directory: Path) -> Mapping[str, Any]:
         run, reward = open_run(project, directory, config, parents), load_reward_model(reward_model)
         actors = Actors(load_policy(sft), load_policy(sft), reward, copy.deepcopy(reward))
-        facts = train_rl(
-            config, run, actors, prompts.rows, pretraining=documents.rows, evaluate=evaluate, label=kind
-        )
+        facts = train_rl(config, run, actors, prompts.rows, pretraining=documents.rows, evaluate=evaluate, label=kind)
         save_policy(actors.policy, directory / "model", run.lineage(name, kind, facts, forced))
         run.finish(facts)
         return facts | {"hash": model_hash(directory / "model"), "forced": forced}

@@ -92,7 +92,9 @@ def _accumulate(
     batch, _ = RankingBatch.of(rankings, reward_model.chat, config.max_tokens)
     with autocast(config.precision):
         scores_B = reward_model.scores(batch.tokens_BL, batch.token_mask_BL)
-    loss, correct, num_pairs = ranking_loss(scores_B.float(), batch.ranking_id_B, batch.rank_B, pair_weight=config.pair_weight)
+    loss, correct, num_pairs = ranking_loss(
+        scores_B.float(), batch.ranking_id_B, batch.rank_B, pair_weight=config.pair_weight
+    )
     (loss / num_rankings).backward()
     return {
         "reward_model/loss": float(loss) / len(rankings),

@@ -20,7 +20,6 @@ from preceptor.training.rl_parts import (
     sample,
     update,
 )
-from preceptor.training.rollout_metrics import mean_kl, rollout_metrics
 from preceptor.training.stream import Stream
 
 Evaluate = Callable[[Policy, int], Mapping[str, float]]
@@ -54,7 +53,9 @@ def train_rl(
         # 2. judge   3. price the drift from the reference
         rollout = rollout.add(
             scores_B=in_parts(config, rollout, actors.reward_model.rollout_scores),
-            ref_logprobs_BT=in_parts(config, rollout, lambda part: actors.reference.logprobs(part, config.sampling.temperature)[0]),
+            ref_logprobs_BT=in_parts(
+                config, rollout, lambda part: actors.reference.logprobs(part, config.sampling.temperature)[0]
+            ),
         )
         if step == 1:
             check_health(config, actors, rollout, run.directory / "health.json")
@@ -72,8 +73,8 @@ def train_rl(
         updates = [update(config, algorithm, optimizers, *pair, step) for pair in zip(minibatches, texts, strict=True)]
         ema.observe()
         # 6. steer and tell
-        run.log(step, rollout_metrics(rollout) | algorithm.metrics(rollout) | {"kl/coef": kl.coef} | mean_of(updates))
-        kl.observe(mean_kl(rollout), num_episodes=len(rollout))
+        run.log(step, rollout.metrics() | algorithm.metrics(rollout) | {"kl/coef": kl.coef} | mean_of(updates))
+        kl.observe(rollout.mean_kl(), num_episodes=len(rollout))
         if evaluate is not None and run.every(config.eval_every, step):
             ema.swap()
             run.log(step, evaluate(actors.policy, step))

@@ -69,7 +69,11 @@ class RLConfig(BaseConfig):
     @model_validator(mode="after")
     def _samples_from_the_plain_distribution(self) -> "RLConfig":
         if self.sampling.top_k or self.sampling.top_p < 1 or self.sampling.temperature == 0:
-            raise ValueError("RL samples from the plain distribution: top_k 0, top_p 1, temperature > 0; else the KL is wrong")
+            raise ValueError(
+                "RL samples from the plain distribution: top_k 0, top_p 1, temperature > 0; else the KL is wrong"
+            )
         if self.sampling.temperature != self.algorithm.temperature:
-            raise ValueError("algorithm.temperature must equal sampling.temperature; else no ratio is 1 and the KL is noise")
+            raise ValueError(
+                "algorithm.temperature must equal sampling.temperature; else no ratio is 1 and the KL is noise"
+            )
         return self

@@ -45,7 +45,9 @@ class SFTConfig(BaseConfig):
     """Steps between checkpoints."""
 
 
-def encode(demonstrations: Sequence[Demonstration], chat: Chat, max_tokens: int) -> tuple[list[Example], dict[str, int]]:
+def encode(
+    demonstrations: Sequence[Demonstration], chat: Chat, max_tokens: int
+) -> tuple[list[Example], dict[str, int]]:
     """Tokens and loss masks of whole conversations; those longer than `max_tokens` are dropped and counted."""
     examples = []
     for row in demonstrations:
@@ -93,7 +95,9 @@ def train_sft(
     num_positions = round(config.num_epochs * len(examples))
     num_steps = math.ceil(num_positions / config.batch_size)
     steps_per_epoch = math.ceil(len(examples) / config.batch_size)
-    num_documents = round(config.batch_size * config.pretraining_share / (1 - config.pretraining_share)) if documents else 0
+    num_documents = (
+        round(config.batch_size * config.pretraining_share / (1 - config.pretraining_share)) if documents else 0
+    )
 
     set_dropout(policy.model, config.dropout)
     optimizer = build_optimizer(policy, config.optim)
@@ -136,7 +140,9 @@ def train_sft(
 
 
 @torch.no_grad()
-def mean_nll(policy: Policy, examples: Sequence[Example], max_tokens: int, precision: Precision, size: int = 64) -> float:
+def mean_nll(
+    policy: Policy, examples: Sequence[Example], max_tokens: int, precision: Precision, size: int = 64
+) -> float:
     """Mean negative log-likelihood per learned token, in nats."""
     total, count = 0.0, 0
     for start in range(0, len(examples), size):

@@ -1,0 +1,123 @@
+"""Feedback by people: labels that were imported into the project."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from preceptor.errors import UserError
+from preceptor.pipeline.feedback import Evidence, Waiting
+from preceptor.pipeline.recipe import Recipe
+from preceptor.records import (
+    KINDS,
+    Candidates,
+    Demonstration,
+    Document,
+    Manifest,
+    Prompt,
+    Ranking,
+    Rating,
+    Record,
+    read_artifact,
+    write_artifact,
+)
+from preceptor.records.artifacts import canonical_hash
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class HumanFeedback:
+    """Labels that people made, from the artifacts in the project's `data/`."""
+
+    origin: Literal["human", "simulated"] = "human"
+
+    def __init__(self, data: Path, recipe: Recipe) -> None:
+        self._data = data
+        self._labels = recipe.labels
+
+    def imported(self, record: type[RecordT]) -> list[RecordT]:
+        """All rows of one kind, over the artifacts in the order of their names."""
+        kind = next(name for name, kept in KINDS.items() if kept is record)
+        rows: list[RecordT] = []
+        for path in sorted(self._data.glob("*/manifest.json")):
+            if Manifest.model_validate_json(path.read_text(encoding="utf-8")).kind == kind:
+                rows.extend(read_artifact(path.parent, record).rows)
+        return rows
+
+    def prompts(self) -> list[Prompt]:
+        """Imported prompts, and those of imported demonstrations and rankings when there are no others."""
+        prompts = self.imported(Prompt)
+        if not prompts:
+            labeled = [*self.imported(Demonstration), *self.imported(Ranking)]
+            prompts = list({row.prompt.id: row.prompt for row in labeled}.values())
+        if not prompts:
+            raise UserError(
+                "there are no prompts yet", file=self._data, remedy="`preceptor import FILE` brings some in"
+            )
+        return prompts
+
+    def documents(self) -> list[Document]:
+        """Imported plain text."""
+        return self.imported(Document)
+
+    def demonstrations(self, prompts: Sequence[Prompt], todo: Path) -> list[Demonstration]:
+        """Imported demonstrations; waits until there are `labels.min_demonstrations`."""
+        rows = [row for row in self.imported(Demonstration) if row.labeler.group == "training"]
+        if len(rows) < self._labels.min_demonstrations:
+            write_artifact(todo, prompts, "prompts")
+            raise Waiting("demonstrations", len(rows), self._labels.min_demonstrations, todo)
+        return rows
+
+    def rankings(self, candidates: Sequence[Candidates], todo: Path) -> list[Ranking]:
+        """All imported rankings but those of the final evaluation; waits until there are `labels.min_rankings`."""
+        rows = [row for row in self.imported(Ranking) if not row.id.startswith("test-")]
+        if len(rows) < self._labels.min_rankings:
+            write_artifact(todo, candidates, "candidates")
+            raise Waiting("rankings", len(rows), self._labels.min_rankings, todo)
+        return rows
+
+    def evidence(self, candidates: Sequence[Candidates], todo: Path) -> Evidence:
+        """Imported rankings of the test candidates by held-out labelers; their work is blinded."""
+        blind, names = blinded(candidates)
+        shown = {row.id: row for row in blind}
+        held_out = [row for row in self.imported(Ranking) if row.labeler.group == "held_out" and row.id in shown]
+        if len(held_out) < self._labels.min_evaluations:
+            write_artifact(todo, blind, "candidates")
+            raise Waiting("evaluations by held-out labelers", len(held_out), self._labels.min_evaluations, todo)
+        ratings = [row for row in self.imported(Rating) if row.response.id in names]
+        return Evidence([unblinded(row, names) for row in held_out], [unblinded(row, names) for row in ratings])
+
+    def gold(self, prompt: Prompt, text: str) -> None:
+        """Nobody knows."""
+        return None
+
+    def has_constraint(self, prompt: Prompt) -> bool:
+        """The labelers decide: all prompts count."""
+        return True
+
+
+def blinded(candidates: Sequence[Candidates]) -> tuple[list[Candidates], dict[str, str]]:
+    """Candidates without the models' names, in an order that tells nothing; and {blind id: name}."""
+    rows, names = [], {}
+    for row in candidates:
+        responses = []
+        for response in row.responses:
+            blind = canonical_hash([row.id, response.id])[:12]
+            names[blind] = response.id
+            responses.append(response.model_copy(update={"id": blind, "model": None, "tokens": None}))
+        rows.append(row.model_copy(update={"responses": tuple(sorted(responses, key=lambda r: r.id))}))
+    return rows, names
+
+
+LabelT = TypeVar("LabelT", Ranking, Rating)
+
+
+def unblinded(row: LabelT, names: Mapping[str, str]) -> LabelT:
+    """A label with the policies' names back."""
+
+    def named(response: Any) -> Any:
+        return response.model_copy(update={"id": names[response.id], "model": names[response.id]})
+
+    if isinstance(row, Rating):
+        return row.model_copy(update={"response": named(row.response)})
+    groups = tuple(tuple(names[one] for one in group) for group in row.groups)
+    return row.model_copy(update={"responses": tuple(named(one) for one in row.responses), "groups": groups})
