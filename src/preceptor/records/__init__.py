@@ -10,13 +10,14 @@ from preceptor.records.artifacts import (
     write_artifact,
 )
 from preceptor.records.base import Record
+from preceptor.records.candidates import Candidates
 from preceptor.records.document import Document
 from preceptor.records.labels import FLAGS, Demonstration, Flag, Labeler, Ranking, Rating, Response, Sampling
 from preceptor.records.prompt import USE_CASES, Message, Prompt, Role, Split, UseCase
 from preceptor.records.splits import split_by_group, split_by_response
 
 __all__ = [
-    "FLAGS", "KINDS", "USE_CASES", "Artifact", "Demonstration", "Document", "Flag", "Labeler", "Manifest", "Message",
+    "FLAGS", "KINDS", "USE_CASES", "Artifact", "Candidates", "Demonstration", "Document", "Flag", "Labeler", "Manifest", "Message",
     "Prompt", "Ranking", "Rating", "Record", "Response", "Role", "Sampling", "Split", "UseCase",
     "read_artifact", "read_jsonl", "read_manifest", "split_by_group", "split_by_response", "write_artifact",
 ]  # fmt: skip

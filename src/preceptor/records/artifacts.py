@@ -56,6 +56,13 @@ class Artifact(Generic[RecordT]):
         self.manifest = manifest
         self.path = path
 
+    def __str__(self) -> str:
+        """What it holds, what was dropped and what was noted, for people."""
+        manifest = self.manifest
+        lines = [f"{self.path}: {manifest.num_rows:,} {manifest.kind}"]
+        lines += [f"  dropped {number:,}: {reason}" for reason, number in manifest.dropped.items()]
+        return "\n".join([*lines, *(f"  {name}: {_flat(value)}" for name, value in manifest.notes.items())])
+
 
 def content_hash(path: Path) -> str:
     """sha256 of a file's bytes."""
@@ -188,6 +195,16 @@ def row_error(error: ValidationError, path: Path, line: int | None) -> UserError
         field=".".join(str(part) for part in first["loc"]) or None,
         remedy="mend this line; `docs/records.md` shows each record's fields",
     )
+
+
+def _flat(value: JsonValue) -> str:
+    """A JSON value on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_flat(inner)}" for key, inner in value.items()) or "none"
+    if isinstance(value, list):
+        more = f" and {len(value) - 3} more" if len(value) > 3 else ""
+        return ("; ".join(_flat(inner) for inner in value[:3]) or "none") + more
+    return str(value)
 
 
 def _check_kind(rows: Sequence[Record], kind: str, path: Path) -> None:
