@@ -5,17 +5,41 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
-from preceptor.errors import UserError
+from preceptor.errors import UserError, Waiting
+
+WAITING = 3
+"""Exit code when people have to label before the pipeline can go on."""
+
+
+class Commands(TyperGroup):
+    """A mistake of the user is one message and exit code 2, an interrupt 130, waiting for people 3."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            raise _exit(f"error: {error}", 2) from None
+        except Waiting as waiting:
+            raise _exit(f"{waiting}\n  → {waiting.todo} holds the work; import the labels, then run this again", WAITING) from None
+        except KeyboardInterrupt:
+            raise _exit("interrupted; the same command goes on where it stopped", 130) from None
+
+
+def _exit(message: str, code: int) -> typer.Exit:
+    print(message, file=sys.stderr)
+    return typer.Exit(code)
+
 
 app = typer.Typer(
+    cls=Commands,
     help="Turn a language model into an assistant with human feedback.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-WAITING = 3
-"""Exit code when people have to label before the pipeline can go on."""
 
 ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="Project folder.")]
 SetOption = Annotated[
@@ -146,27 +170,5 @@ def _report(data) -> None:
 
 
 def main() -> None:
-    """Entry point: a mistake of the user is one message and exit code 2, an interrupt 130, waiting for people 3."""
-    try:
-        app(standalone_mode=False)
-    except UserError as error:
-        _fail(str(error), 2)
-    except KeyboardInterrupt:
-        _fail("interrupted; the same command goes on where it stopped", 130)
-    except Exception as error:
-        from click.exceptions import ClickException, Exit
-
-        if isinstance(error, Exit):
-            sys.exit(error.exit_code)
-        if isinstance(error, ClickException):
-            error.show()
-            sys.exit(error.exit_code)
-        if type(error).__name__ == "Waiting":
-            print(error)
-            sys.exit(WAITING)
-        raise
-
-
-def _fail(message: str, code: int) -> None:
-    print(f"error: {message}" if code == 2 else message, file=sys.stderr)
-    sys.exit(code)
+    """Entry point."""
+    app()

@@ -29,3 +29,11 @@ class UserError(Exception):
         parts = [part for part in (place, f"field '{self.field}'" if self.field else "") if part]
         where = ", ".join(parts)
         return (f"{where}: " if where else "") + f"{self.problem}\n  → {self.remedy}"
+
+
+class Waiting(Exception):
+    """The pipeline has come to where people must work; not a mistake of anybody's."""
+
+    def __init__(self, what: str, have: int, need: int, todo: Path) -> None:
+        self.what, self.have, self.need, self.todo = what, have, need, todo
+        super().__init__(f"waiting for {what}: {have} of {need} are in")

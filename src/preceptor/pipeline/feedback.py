@@ -8,14 +8,6 @@ from typing import Any, Literal, Protocol
 from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Rating
 
 
-class Waiting(Exception):
-    """The pipeline has come to where people must work; not an error."""
-
-    def __init__(self, what: str, have: int, need: int, todo: Path) -> None:
-        self.what, self.have, self.need, self.todo = what, have, need, todo
-        super().__init__(f"waiting for {what}: {have} of {need} are in")
-
-
 @dataclass(frozen=True)
 class Evidence:
     """What held-out labelers said of the policies' responses to the test prompts."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from preceptor.errors import UserError
-from preceptor.pipeline.feedback import Evidence, Waiting
+from preceptor.errors import UserError, Waiting
+from preceptor.pipeline.feedback import Evidence
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import (
     KINDS,
