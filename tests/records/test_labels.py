@@ -173,7 +173,7 @@ def test_flags_are_written_in_one_order_in_every_process() -> None:
 
 
 def test_every_field_says_what_it_is() -> None:
-    records = {*KINDS.values(), Labeler, Message, Response, Sampling}
+    records: set[type[Record]] = {*KINDS.values(), Labeler, Message, Response, Sampling}
     silent = [
         f"{record.__name__}.{name}"
         for record in records

@@ -4,82 +4,40 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 
-from preceptor.config import BaseConfig, load_config
+from preceptor.config import load_config
 from preceptor.errors import UserError
-from preceptor.importers.base import OWN_SPLIT, Format, formats
+from preceptor.importers.base import Format, formats
+from preceptor.importers.imported import Imported, write_imported
 from preceptor.importers.item import BadRow, Item
 from preceptor.importers.reading import json_items, numbered_lines, stem
-from preceptor.records import (
-    KINDS,
-    Artifact,
-    Demonstration,
-    Prompt,
-    Ranking,
-    Rating,
-    Record,
-    Split,
-    split_by_group,
-    split_by_response,
-    write_artifact,
-)
+from preceptor.importers.splitting import SplitConfig, split_imported
+from preceptor.records import KINDS, Artifact, Demonstration, Ranking, Rating, Record
 from preceptor.records.artifacts import content_hash
+
+Options = Mapping[str, JsonValue] | Sequence[str]
 
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".gz")
 
 
-@dataclass(frozen=True)
-class Imported:
-    """What files held: records of one kind, and what did not get in."""
-
-    rows: tuple[Record, ...]
-    kind: str
-    """'prompts', 'demonstrations', 'rankings', 'ratings' or 'documents'."""
-    dropped: Counter[str]
-    """Reason → number of rows, or of things inside rows."""
-    notes: dict[str, Any]
-    """Format, options, files with their hashes, and counts worth knowing."""
-
-
-class SplitConfig(BaseConfig):
-    """How imported rows are put into train, valid and test."""
-
-    by: Literal["auto", "group", "response", "keep"] = "auto"
-    """`group`: no user and no beginning of a conversation is in two splits. `response`: no response text is, and
-    rankings across splits are dropped; for data in which all rows share one prompt. `keep`: as the rows say.
-    `auto`: `keep` where each row names its split, `response` for rankings of one prompt, else `group`."""
-    valid: float = Field(default=0.1, ge=0, le=1)
-    """Share of the groups that goes into valid."""
-    test: float = Field(default=0.1, ge=0, le=1)
-    """Share of the groups that goes into test."""
-    seed: int = 0
-    """Another seed makes other splits."""
-
-    def shares(self) -> dict[Split, float]:
-        """Share of each split.
-
-        Raises:
-            UserError: nothing is left to train on.
-        """
-        if self.valid + self.test >= 1:
-            raise UserError("valid and test leave nothing to train on", remedy="make their sum less than 1")
-        return {"train": 1 - self.valid - self.test, "valid": self.valid, "test": self.test}
-
-
 def import_file(
-    paths: Sequence[Path], format: str | None = None, options: Mapping[str, JsonValue] | None = None
+    paths: Sequence[Path],
+    format: str | None = None,
+    options: Options = (),
+    *,
+    skip_bad: bool = False,
 ) -> Imported:
     """Read files, and folders of files, of one format into records of one kind.
 
     Args:
         paths: files; a folder stands for its JSON, CSV, TSV and gzip files in the order of their names.
         format: a name among `formats()`; None or 'auto' finds it by the first row.
-        options: values for the format's `Config`.
+        options: values for the format's `Config`, as a mapping or as KEY=VALUE texts.
+        skip_bad: the option of this name, set on.
 
     Raises:
         UserError: what is wrong, with file, line, field and remedy; with the option `skip_bad`, rows that are wrong
@@ -89,7 +47,7 @@ def import_file(
     if not files:
         raise UserError("no file to import", remedy=f"give files, or a folder with {', '.join(ENDINGS)} files")
     chosen = sniff(files[0]) if format in (None, "auto") else _named(str(format))
-    overrides = [f"{key}={json.dumps(value, default=str)}" for key, value in (options or {}).items()]
+    overrides = [*_overrides(options), *(["skip_bad=true"] if skip_bad else [])]
     importer = chosen(load_config(chosen.Config, overrides=overrides))
     collected = _Collected(importer)
     for file in files:
@@ -109,29 +67,21 @@ def import_file(
     return Imported(tuple(collected.rows), str(collected.kind), collected.dropped, notes)
 
 
-def write_imported(imported: Imported, path: Path) -> Artifact[Record]:
-    """Write the rows as an artifact whose parents are the files that they came from.
-
-    Raises:
-        UserError: the disk is full or not writable.
-    """
-    parents = [file["sha256"] for file in imported.notes["files"]]
-    return write_artifact(
-        path, imported.rows, imported.kind, parents=parents, dropped=imported.dropped, notes=imported.notes
-    )
-
-
 def import_into(
     project: Path,
     paths: Sequence[Path],
     format: str | None = None,
     name: str | None = None,
-    options: Mapping[str, JsonValue] | None = None,
+    options: Options = (),
     *,
-    split: SplitConfig | None = None,
+    skip_bad: bool = False,
     overwrite: bool = False,
 ) -> Artifact[Record]:
     """Import files into a project folder as `data/NAME`, split into train, valid and test.
+
+    Args:
+        options: as for `import_file`; those that begin with `split.` are for the `SplitConfig`.
+        name: by default that of the first file.
 
     Raises:
         UserError: as `import_file`; or NAME is no plain name; or there is other data under it and not `overwrite`.
@@ -142,35 +92,12 @@ def import_into(
     path = project / "data" / name
     if path.exists() and not overwrite:
         raise UserError(
-            "there is data of this name already", file=path, remedy="choose another --name, or give --overwrite"
+            "there is data of this name already", file=path, remedy="choose another name, or remove this folder first"
         )
-    imported = split_imported(import_file(paths, format, options), split or SplitConfig())
-    return write_imported(imported, path)
-
-
-def split_imported(imported: Imported, config: SplitConfig) -> Imported:
-    """The same rows with their splits; says how, and how many rows are in each split.
-
-    Raises:
-        UserError: the splits' shares leave nothing to train on.
-    """
-    if imported.kind == "documents":
-        return imported
-    rows: Any = imported.rows
-    by = _way(imported) if config.by == "auto" else config.by
-    dropped = imported.dropped.copy()
-    if by == "response" and imported.kind != "rankings":
-        raise UserError(f"{imported.kind} cannot be split by response", field="by", remedy="split by group")
-    if by == "response":
-        rows, num_between = split_by_response(rows, config.seed, config.shares())
-        dropped["responses in different splits"] += num_between
-    elif by == "group":
-        rows = split_by_group(rows, config.seed, config.shares())
-    if not rows:
-        raise UserError("no row is left after the split", field="by", remedy="import more rows, or split by group")
-    numbers = Counter(_prompt(row).split for row in rows)
-    notes = imported.notes | {"split": {"by": by, "seed": config.seed, "rows": dict(sorted(numbers.items()))}}
-    return replace(imported, rows=tuple(rows), dropped=+dropped, notes=notes)
+    overrides = _overrides(options)
+    split = load_config(SplitConfig, overrides=[o.removeprefix("split.") for o in overrides if o.startswith("split.")])
+    rest = [override for override in overrides if not override.startswith("split.")]
+    return write_imported(split_imported(import_file(paths, format, rest, skip_bad=skip_bad), split), path)
 
 
 def sniff(path: Path) -> type[Format]:
@@ -207,7 +134,7 @@ class _Collected:
         self.rows: list[Record] = []
         self.kind: str | None = None
         self.dropped = importer.dropped
-        self.seen: dict[str, str] = {}
+        self.seen: dict[tuple[str, str | None], str] = {}
 
     def add(self, file: Path) -> None:
         """Read one more file."""
@@ -235,10 +162,10 @@ class _Collected:
             self.kind = self.kind or kind
             if kind != self.kind:
                 raise item.bad("another kind of row", f"is one of {kind}, but the rows before are {self.kind}")
-            if row.id in self.seen:
-                raise item.bad("duplicate id", f"has id '{row.id}', as has {self.seen[row.id]}", field="id")
+            if (key := _key(row)) in self.seen:
+                raise item.bad("duplicate id", f"has id '{row.id}', as has {self.seen[key]}", field="id")
         # Only after all of the row's records are known to be good: a bad row leaves nothing behind.
-        self.seen |= {row.id: f"{item.file.name}:{item.line}" for row in made}
+        self.seen |= {_key(row): f"{item.file.name}:{item.line}" for row in made}
         return made
 
 
@@ -250,20 +177,20 @@ def _malformed(item: Item, error: ValidationError) -> BadRow:
     return item.bad(reason, problem, field=field)
 
 
+def _key(row: Any) -> tuple[str, str | None]:
+    """What names a row: labelers who judge the same thing share its id."""
+    return row.id, row.labeler.id if isinstance(row, Demonstration | Ranking | Rating) else None
+
+
 def _kind(row: Record) -> str:
     return next(kind for kind, record in KINDS.items() if isinstance(row, record))
 
 
-def _prompt(row: Record) -> Prompt:
-    assert isinstance(row, Prompt | Demonstration | Ranking | Rating)
-    return row if isinstance(row, Prompt) else row.prompt
-
-
-def _way(imported: Imported) -> Literal["group", "response", "keep"]:
-    if imported.notes["counts"].get(OWN_SPLIT) == len(imported.rows):
-        return "keep"
-    is_one_prompt = len({_prompt(row).messages for row in imported.rows}) == 1
-    return "response" if imported.kind == "rankings" and is_one_prompt and len(imported.rows) > 1 else "group"
+def _overrides(options: Options) -> list[str]:
+    """KEY=VALUE texts, as `load_config` takes them."""
+    if isinstance(options, Mapping):
+        return [f"{key}={json.dumps(value, default=str)}" for key, value in options.items()]
+    return list(options)
 
 
 def _some(items: Any) -> Any:

@@ -66,12 +66,14 @@ def json_items(path: Path) -> Iterator[Item | BadRow]:
         UserError: the file cannot be read, or its array is not valid JSON.
     """
     lines = numbered_lines(path)
+    is_first = True
     for number, raw in lines:
         if not raw.strip():
             continue
-        if raw.lstrip().startswith(b"["):
+        if is_first and raw.lstrip().startswith(b"["):
             yield from _array(path, number, b"\n".join([raw, *(line for _, line in lines)]))
             return
+        is_first = False
         yield _line(path, number, raw)
 
 
@@ -106,15 +108,25 @@ def _line(path: Path, number: int, raw: bytes) -> Item | BadRow:
 
 
 def _item(value: object, path: Path, number: int) -> Item | BadRow:
-    if isinstance(value, dict):
-        return Item(value, path, number)
-    return BadRow(
-        "not an object",
-        f"expected a JSON object, got {json.dumps(value)[:40]}",
-        file=path,
-        line=number,
-        remedy="write one JSON object per row, or give --skip-bad",
-    )
+    if not isinstance(value, dict):
+        return BadRow(
+            "not an object",
+            f"expected a JSON object, got {json.dumps(value)[:40]}",
+            file=path,
+            line=number,
+            remedy="write one JSON object per row, or give --skip-bad",
+        )
+    try:
+        # JSON may escape half of a surrogate pair, which no UTF-8 file can hold.
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return BadRow(
+            "half a character",
+            f"holds \\u{ord(error.object[error.start]):x}, half of a surrogate pair and so no character",
+            file=path,
+            line=number,
+        )
+    return Item(value, path, number)
 
 
 def _array(path: Path, number: int, raw: bytes) -> Iterator[Item | BadRow]:

@@ -62,7 +62,7 @@ class Demonstration(Record):
     """A prompt and what the assistant should say to it."""
 
     id: str
-    """Unique in its artifact."""
+    """Unique in its artifact for each labeler: those who did the same task share its id."""
     prompt: Prompt
     """What was asked."""
     response: str
@@ -77,7 +77,7 @@ class Ranking(Record):
     """An order over the K responses to one prompt: groups from best to worst, ties share a group."""
 
     id: str
-    """Unique in its artifact."""
+    """Unique in its artifact for each labeler: those who did the same task share its id."""
     prompt: Prompt
     """What was asked."""
     responses: tuple[Response, ...] = Field(min_length=1)
@@ -120,7 +120,7 @@ class Rating(Record):
     """One response judged alone: overall quality and flags."""
 
     id: str
-    """Unique in its artifact."""
+    """Unique in its artifact for each labeler: those who did the same task share its id."""
     prompt: Prompt
     """What was asked."""
     response: Response

@@ -34,7 +34,7 @@ class HH(Format):
         shared = 0
         while shared < min(len(chosen), len(rejected)) and chosen[shared] == rejected[shared]:
             shared += 1
-        while shared > 0 and not all(_answers(turns, shared) for turns in (chosen, rejected)):
+        while shared > 0 and not all(_follows(turns, shared) for turns in (chosen, rejected)):
             shared -= 1
         if shared == 0:
             raise item.bad("no shared prompt", "chosen and rejected share no turn that an Assistant turn follows")
@@ -66,7 +66,7 @@ class HH(Format):
         return messages
 
 
-def _answers(turns: Sequence[Turn], place: int) -> bool:
+def _follows(turns: Sequence[Turn], place: int) -> bool:
     return place < len(turns) and turns[place][0] == "Assistant" and turns[place - 1][0] == "Human"
 
 

@@ -184,6 +184,7 @@ class Pairs(Format):
     def _response(self, item: Item, field: str) -> Response:
         value = item.text(field).strip()
         if self.texts is None:
+            self.counts["responses that are bare numbers (if they are ids, give texts_file)"] += value.isdecimal()
             return Response(id=field, text=value)
         if value not in self.texts:
             raise item.bad(
