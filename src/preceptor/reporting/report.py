@@ -1,0 +1,107 @@
+"""One HTML file that opens anywhere: no network, no script, readable on a phone and on paper."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from preceptor.reporting import figures
+from preceptor.reporting.data import MAIN_FLAGS, Estimate, ReportData, summary
+from preceptor.reporting.drawing import Drawing
+from preceptor.reporting.verdict import verdict
+from preceptor.reporting.words import FLAG_TITLES, duration, percent, two_digits, whole_percent
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(data: ReportData, path: Path) -> None:
+    """Write the report aside and rename it: whoever opens the path sees a whole report, old or new."""
+    _write(path, render(data))
+
+
+def write_summary(data: ReportData, path: Path) -> None:
+    """Write the figures for machines, `summary(data)`, the same way."""
+    _write(path, json.dumps(summary(data), indent=2, allow_nan=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.new")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def render(data: ReportData) -> str:
+    """The report as HTML; every text from data is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    base = data.policy(data.baseline)
+    drawn = draw(data)
+    return environment.get_template("report.html.j2").render(
+        data=data,
+        model=data.reward_model,
+        verdict=verdict(data),
+        drawings=drawn,
+        css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        baseline_title=base.title if base else data.baseline,
+        tag={"simulated": "simulated", "mixed": "partly simulated"}.get(data.origin, ""),
+        judges={"simulated": "simulated labelers", "mixed": "labelers, some simulated"}.get(data.origin, "labelers"),
+        flags=[flag for flag in MAIN_FLAGS if any(flag in row.flags for row in data.policies)],
+        flag_titles=FLAG_TITLES,
+        has_gold=any(row.gold_utility for row in data.policies),
+        facts=_facts(data),
+        sections=_sections(data, drawn),
+        names_by_hash={row.hash: row.name for row in data.lineage},
+        longest=max(data.seconds.values(), default=1.0) or 1.0,
+        config=json.dumps(data.config, indent=2, ensure_ascii=False),
+        accuracy_cells=_accuracy_cells,
+        percent=percent,
+        whole=whole_percent,
+        two=two_digits,
+        one=lambda value: f"{value:.1f}",
+        duration=duration,
+    )
+
+
+def draw(data: ReportData) -> dict[str, list[Drawing]]:
+    """All figures that the data allows, by section."""
+    candidates = {
+        "policies": [figures.win_rates(data), figures.gold_utility(data), figures.flag_shares(data),
+                     figures.alignment_tax(data)],
+        "training": [*(figures.overoptimization(path) for path in data.optimization), figures.reward_and_kl(data),
+                     figures.length_and_entropy(data), figures.sft_loss(data)],
+        "reward_model": [figures.reward_accuracy(data.reward_model), figures.calibration(data.reward_model)],
+    }  # fmt: skip
+    return {section: [drawing for drawing in row if drawing is not None] for section, row in candidates.items()}
+
+
+def _accuracy_cells(estimate: Estimate) -> Markup:
+    bounds = "" if estimate.bounds is None else f"{100 * estimate.bounds[0]:.1f} to {percent(estimate.bounds[1])}"
+    return Markup("<td>{}</td><td>{}</td>").format(percent(estimate.value), bounds)
+
+
+def _facts(data: ReportData) -> list[str]:
+    facts = [f"seed {data.seed}", f"{data.num_prompts:,} held-out prompts", f"{data.num_labelers} held-out labelers"]
+    facts[-1] += {"simulated": ", simulated", "mixed": ", some simulated"}.get(data.origin, "")
+    if data.seconds:
+        facts.append(duration(sum(data.seconds.values())) + (f" on {data.machine}" if data.machine else ""))
+    return facts + ([data.made_at] if data.made_at else [])
+
+
+def _sections(data: ReportData, drawn: dict[str, Any]) -> list[tuple[str, str]]:
+    there: list[tuple[Any, str, str]] = [
+        (True, "policies", "Policies"), (drawn["training"], "curves", "Training"),
+        (True, "reward-model", "Reward model"), (data.samples, "samples", "Samples"), (data.data, "data", "Data"),
+        (data.health, "health", "Health"), (data.seconds, "time", "Time"),
+        (data.config or data.lineage, "lineage", "Configuration and lineage"),
+    ]  # fmt: skip
+    return [(anchor, name) for is_there, anchor, name in there if is_there]

@@ -1,0 +1,79 @@
+"""The summary for the terminal."""
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from preceptor.reporting.data import MAIN_FLAGS, Estimate, PolicyRow, ReportData
+from preceptor.reporting.verdict import verdict
+from preceptor.reporting.words import percent, two_digits, whole_percent
+
+SHORT = {"fails_instruction": "Fails", "satisfies_constraint": "Constraint", "hallucination": "Halluc.",
+         "harmful_advice": "Harmful"}  # fmt: skip
+
+
+def print_summary(data: ReportData, console: Console | None = None) -> None:
+    """The main table, the reward model in a line, and the verdict."""
+    console = console or Console()
+    table = policy_table(data)
+    console.print(table)
+    console.print(Text(_reward_line(data), style="dim"))
+    found = verdict(data)
+    console.print(Text(found.headline, style="bold green" if found.kind == "better" else "bold yellow"))
+    for sentence in found.sentences:
+        console.print(Text(sentence))
+
+
+def policy_table(data: ReportData) -> Table:
+    """Policies × figures; those by simulated labelers say so."""
+    by = {"simulated": "simulated labelers", "mixed": "labelers, some simulated"}.get(data.origin, "labelers")
+    flags = [flag for flag in MAIN_FLAGS if any(flag in row.flags for row in data.policies)]
+    title = f"{data.num_prompts:,} held-out prompts; win rate, Likert and flags by {data.num_labelers} held-out {by}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    table.add_column("Policy", no_wrap=True)
+    for name in [
+        f"Win rate vs {data.baseline.upper()}",
+        "Likert",
+        *(SHORT[flag] for flag in flags),
+        "Gold",
+        "KL",
+        "Tokens",
+        "LM loss",
+    ]:
+        table.add_column(name, justify="right")
+    for row in data.policies:
+        shares = [whole_percent(row.flags[flag].value) if flag in row.flags else "–" for flag in flags]
+        judged = [_win(row, data.baseline), _value(row.likert), *shares, _value(row.gold_utility)]
+        loss = "–" if row.pretraining_loss is None else two_digits(row.pretraining_loss)
+        style = "bold" if row.name in data.aligned else ""
+        table.add_row(row.title, *judged, _one(row.kl_to_sft), _one(row.mean_length), loss, style=style)
+    return table
+
+
+def _win(row: PolicyRow, baseline: str) -> str:
+    rate = row.win_rate_vs_sft
+    if row.name == baseline or rate is None:
+        return "baseline" if row.name == baseline else "–"
+    bounds = "" if rate.bounds is None else f" ({100 * rate.bounds[0]:.0f}–{100 * rate.bounds[1]:.0f})"
+    return percent(rate.value) + bounds
+
+
+def _value(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else two_digits(estimate.value)
+
+
+def _one(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _reward_line(data: ReportData) -> str:
+    model = data.reward_model
+    line = f"Reward model: {percent(model.heldout_accuracy.value)} of held-out pairs"
+    if model.heldout_accuracy.bounds:
+        low, high = model.heldout_accuracy.bounds
+        line += f" ({100 * low:.1f}–{percent(high)})"
+    line += f"; length alone {percent(model.length.value)}, TF-IDF {percent(model.tfidf.value)}"
+    if model.ceiling is not None and model.share_of_ceiling is not None:
+        line += f"; ceiling {percent(model.ceiling)}, of which {whole_percent(model.share_of_ceiling)} is reached"
+    return line + "."

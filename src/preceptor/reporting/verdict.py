@@ -1,0 +1,114 @@
+"""The verdict in plain words: claims only what the intervals prove, and refuses the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from preceptor.reporting.data import Estimate, PolicyRow, ReportData
+from preceptor.reporting.words import listed, share, whole_percent
+
+Kind = Literal["better", "mixed", "not_shown", "worse"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the report claims."""
+
+    kind: Kind
+    headline: str
+    """One sentence."""
+    sentences: tuple[str, ...]
+    """What it rests on, and what speaks against it."""
+
+
+def verdict(data: ReportData) -> Verdict:
+    """Better only where the whole win-rate interval lies above one half and the gold judge does not object."""
+    baseline = data.policy(data.baseline)
+    rows = [row for name in data.aligned if (row := data.policy(name)) and row.win_rate_vs_sft]
+    if not rows or baseline is None:
+        return Verdict("not_shown", "No aligned policy was compared, so nothing is claimed.", _caveats(data))
+    kinds = {row.name: _kind(row, baseline) for row in rows}
+    by_kind = {
+        kind: [row.title for row in rows if kinds[row.name] == kind] for kind in ("better", "not_shown", "worse")
+    }
+    phrases = [
+        ("better", "{} better than {}"),
+        ("worse", "{} worse than {}"),
+        ("not_shown", "it is not shown that {} better than {}"),
+    ]
+    clauses = [
+        phrase.format(f"{listed(names)} {'is' if len(names) == 1 else 'are'}", baseline.title)
+        for kind, phrase in phrases
+        if (names := by_kind[kind])
+    ]
+    headline = "; ".join(clauses) + "."
+    kind = kinds[rows[0].name] if len(set(kinds.values())) == 1 else "mixed"
+    sentences = [_preference(rows, data), *_gold(rows, baseline), *_tax(data), *_caveats(data)]
+    return Verdict(kind, headline[0].upper() + headline[1:], tuple(sentences))
+
+
+def _kind(row: PolicyRow, baseline: PolicyRow) -> Literal["better", "not_shown", "worse"]:
+    bounds = row.win_rate_vs_sft.bounds if row.win_rate_vs_sft else None
+    if bounds is None:
+        return "not_shown"
+    if bounds[1] < 0.5:
+        return "worse"
+    return (
+        "better" if bounds[0] > 0.5 and _compared(row.gold_utility, baseline.gold_utility) != "lower" else "not_shown"
+    )
+
+
+def _compared(one: Estimate | None, other: Estimate | None) -> Literal["higher", "lower", "open"] | None:
+    """Whether two intervals lie apart; None where something is not known."""
+    if one is None or other is None or one.bounds is None or other.bounds is None:
+        return None
+    if one.bounds[0] > other.bounds[1]:
+        return "higher"
+    return "lower" if one.bounds[1] < other.bounds[0] else "open"
+
+
+def _preference(rows: Sequence[PolicyRow], data: ReportData) -> str:
+    judges = {"simulated": "Simulated held-out labelers", "human": "Held-out labelers"}.get(
+        data.origin, "Held-out labelers, some of them simulated,"
+    )
+    parts = [f"{row.title} in {share(row.win_rate_vs_sft)} of comparisons" for row in rows if row.win_rate_vs_sft]
+    base = data.policy(data.baseline)
+    against = base.title if base else data.baseline
+    where = f"on {data.num_prompts:,} held-out prompts (ties count one half)"
+    return f"{judges} prefer {listed(parts)} with {against}, {where}."
+
+
+def _gold(rows: Sequence[PolicyRow], baseline: PolicyRow) -> list[str]:
+    sentences = []
+    for row in rows:
+        found = _compared(row.gold_utility, baseline.gold_utility)
+        if found is None or row.gold_utility is None or baseline.gold_utility is None:
+            continue
+        words = {
+            "higher": "The gold judge, who knows the truth, agrees",
+            "lower": "The gold judge, who knows the truth, disagrees: labelers were pleased, not served",
+            "open": "By the gold judge the two cannot be told apart for certain",
+        }[found]
+        before, after = baseline.gold_utility.value, row.gold_utility.value
+        figures = f"utility {before:.2f} for {baseline.title}, {after:.2f} for {row.title}"
+        sentences.append(f"{words} ({figures}).")
+    return sentences
+
+
+def _tax(data: ReportData) -> list[str]:
+    """What PPO lost on pretraining text, and how much of it the pretraining mix gave back."""
+    losses = [row.pretraining_loss if (row := data.policy(name)) else None for name in ("sft", "ppo", "ppo_ptx")]
+    sft, ppo, ptx = losses
+    if sft is None or ppo is None or ptx is None or ppo - sft < 0.005:
+        return []
+    back = (ppo - ptx) / (ppo - sft)
+    gives = "pays even more" if back < 0 else f"gives back {whole_percent(back)} of it"
+    return [f"The alignment tax of PPO is {ppo - sft:.2f} nats per token of pretraining text; PPO-ptx {gives}."]
+
+
+def _caveats(data: ReportData) -> tuple[str, ...]:
+    caveats = [f"{path.title}: {path.message}" for path in data.optimization if path.overoptimized_since is not None]
+    if data.reward_model.forced is not None:
+        caveats.append(f"The gate was closed and was forced, with this reason: “{data.reward_model.forced}”.")
+    caveats += [f"Health check failed in {item.stage}: {item.message}" for item in data.health if not item.is_ok]
+    return tuple(caveats)
