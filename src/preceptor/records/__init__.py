@@ -17,7 +17,7 @@ from preceptor.records.prompt import USE_CASES, Message, Prompt, Role, Split, Us
 from preceptor.records.splits import split_by_group, split_by_response
 
 __all__ = [
-    "FLAGS", "KINDS", "USE_CASES", "Artifact", "Candidates", "Demonstration", "Document", "Flag", "Labeler", "Manifest", "Message",
-    "Prompt", "Ranking", "Rating", "Record", "Response", "Role", "Sampling", "Split", "UseCase",
+    "FLAGS", "KINDS", "USE_CASES", "Artifact", "Candidates", "Demonstration", "Document", "Flag", "Labeler", "Manifest",
+    "Message", "Prompt", "Ranking", "Rating", "Record", "Response", "Role", "Sampling", "Split", "UseCase",
     "read_artifact", "read_jsonl", "read_manifest", "split_by_group", "split_by_response", "write_artifact",
 ]  # fmt: skip
