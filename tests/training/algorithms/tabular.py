@@ -14,6 +14,7 @@ from preceptor.training.algorithms import ALGORITHMS, Algorithm, build_algorithm
 
 VOCABULARY = 6
 PAD = VOCABULARY
+END_TOKEN = VOCABULARY - 1
 
 
 def previous_tokens(rollout: Rollout) -> Tensor:
