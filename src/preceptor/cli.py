@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
 
 from preceptor.errors import UserError, Waiting
+
+if TYPE_CHECKING:
+    from preceptor.reporting.data import ReportData
 
 WAITING = 3
 """Exit code when people have to label before the pipeline can go on."""
@@ -23,7 +26,9 @@ class Commands(TyperGroup):
         except UserError as error:
             raise _exit(f"error: {error}", 2) from None
         except Waiting as waiting:
-            raise _exit(f"{waiting}\n  → {waiting.todo} holds the work; import the labels, then run this again", WAITING) from None
+            raise _exit(
+                f"{waiting}\n  → {waiting.todo} holds the work; import the labels, then run this again", WAITING
+            ) from None
         except KeyboardInterrupt:
             raise _exit("interrupted; the same command goes on where it stopped", 130) from None
 
@@ -104,7 +109,7 @@ def run(project: ProjectOption = Path("."), set_: SetOption = None, force: Force
     """Run the whole pipeline: what is done is not done again, what was interrupted goes on."""
     from preceptor.pipeline.run import run_pipeline
 
-    _report(run_pipeline(open_project(project, set_), force=force))
+    _report(run_pipeline(open_project(project, set_), force=force), project)
 
 
 @app.command()
@@ -147,7 +152,7 @@ def quickstart(
     """The whole story on the bundled model with simulated labelers, in minutes."""
     from preceptor.quickstart import run_quickstart
 
-    _report(run_quickstart(directory, seed, set_ or []))
+    _report(run_quickstart(directory, seed, set_ or []), directory)
 
 
 @app.command()
@@ -163,10 +168,11 @@ def pretrain(
     run_pretraining(directory, load_config(PretrainConfig, None, set_ or []))
 
 
-def _report(data) -> None:
+def _report(data: "ReportData", directory: Path) -> None:
     from preceptor.reporting.terminal import print_summary
 
     print_summary(data)
+    typer.echo(f"\nreport: {directory / 'report.html'}\nfigures: {directory / 'summary.json'}")
 
 
 def main() -> None:

@@ -1,21 +1,35 @@
 """What every policy says to the test prompts, the base model prompted and unprompted among them."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from preceptor.generation.base import Sampled
 from preceptor.models.heads import RewardModel
-from preceptor.models.load import load_policy
+from preceptor.models.load import load_policy, load_reward_model
 from preceptor.models.policy import Policy
 from preceptor.models.precision import autocast
 from preceptor.models.scoring import score_responses
+from preceptor.pipeline.project import Project
 from preceptor.pipeline.recipe import EvaluationConfig
-from preceptor.pipeline.stages import respond
-from preceptor.records import Demonstration, Message, Prompt, Response
+from preceptor.pipeline.stages import base_model, dump, respond
+from preceptor.records import (
+    Artifact,
+    Candidates,
+    Demonstration,
+    Document,
+    Message,
+    Prompt,
+    Response,
+    read_artifact,
+    write_artifact,
+)
+from preceptor.runs.lineage import model_hash
 from preceptor.runs.seeding import numpy_generator
 from preceptor.text.batches import rollout_from
 from preceptor.training.sft import encode_documents, mean_nll
@@ -39,12 +53,12 @@ def transcript(messages: Sequence[Message]) -> str:
     return "\n".join(f"{SPEAKERS[message.role]}: {message.content}" for message in messages)
 
 
-def few_shot_prefix(demonstrations: Sequence[Demonstration]) -> str:
-    """Demonstrations as a dialogue page, to put before a prompt."""
-    turns = [
-        transcript((*row.prompt.messages, Message(role="assistant", content=row.response))) for row in demonstrations
+def few_shot(demonstrations: Sequence[Demonstration]) -> list[str]:
+    """Demonstrations as dialogues of a page, to put before a prompt."""
+    return [
+        transcript((*row.prompt.messages, Message(role="assistant", content=row.response))) + "\n\n"
+        for row in demonstrations
     ]
-    return "\n\n".join(turns) + "\n\n"
 
 
 def unprompted(policy: Policy) -> Callable[[Prompt], list[int]]:
@@ -57,9 +71,16 @@ def unprompted(policy: Policy) -> Callable[[Prompt], list[int]]:
     return render
 
 
-def prompted(policy: Policy, prefix: str) -> Callable[[Prompt], list[int]]:
-    """The prompt as the next turn of a dialogue page."""
-    return lambda prompt: opening(policy, prefix + transcript(prompt.messages) + "\nAssistant:")
+def prompted(policy: Policy, examples: Sequence[str], max_tokens: int) -> Callable[[Prompt], list[int]]:
+    """The prompt as the next turn of a dialogue page; where the context is too short, the first examples are left out."""
+    limit = (policy.max_context or sys.maxsize) - max_tokens
+
+    def render(prompt: Prompt) -> list[int]:
+        ending = transcript(prompt.messages) + "\nAssistant:"
+        pages = (opening(policy, "".join(examples[first:]) + ending) for first in range(len(examples) + 1))
+        return next((page for page in pages if len(page) <= limit), opening(policy, ending))
+
+    return render
 
 
 def opening(policy: Policy, text: str) -> list[int]:
@@ -74,14 +95,14 @@ def first_turn(response: Response) -> Response:
     return response.model_copy(update={"text": text})
 
 
-def choose_prefix(
+def choose_examples(
     base: Policy,
     demonstrations: Sequence[Demonstration],
     judge: RewardModel,
     config: EvaluationConfig,
     seed: int,
-) -> str:
-    """The few-shot prefix that wins a contest by reward-model score (Ouyang et al. 2022, footnote 6).
+) -> list[str]:
+    """The few-shot examples that win a contest by reward-model score (Ouyang et al. 2022, footnote 6).
 
     The contest's prompts are those of the last demonstrations, which are in no prefix.
     """
@@ -89,15 +110,17 @@ def choose_prefix(
     prompts = [row.prompt for row in demonstrations[-NUM_CONTEST_PROMPTS:]]
     demonstrations = demonstrations[:-NUM_CONTEST_PROMPTS]
     one_turn = [row for row in demonstrations if len(row.prompt.messages) == 1]
-    best, best_score = "", -np.inf
+    best: list[str] = []
+    best_score = -np.inf
     for _ in range(config.num_prefixes):
         index = draw.choice(len(one_turn), size=min(config.num_shots, len(one_turn)), replace=False)
-        prefix = few_shot_prefix([one_turn[i] for i in index])
-        responses = respond(base, "contest", prompts, config.sampling, seed, render=prompted(base, prefix))
+        examples = few_shot([one_turn[i] for i in index])
+        render = prompted(base, examples, config.sampling.max_tokens)
+        responses = respond(base, "contest", prompts, config.sampling, seed, render=render)
         items = [(p.messages, first_turn(r).text) for p, r in zip(prompts, responses, strict=True)]
         score = float(np.mean(score_responses(judge, items)))
         if score > best_score:
-            best, best_score = prefix, score
+            best, best_score = examples, score
     return best
 
 
@@ -137,10 +160,44 @@ def _log_likelihood(
     return float((logprobs_BT * rollout.response_mask_BT).sum())
 
 
-def pretraining_loss(policy: Policy, documents: Sequence, max_tokens: int) -> float | None:
+def pretraining_loss(policy: Policy, documents: Sequence[Document], max_tokens: int) -> float | None:
     """Mean NLL per token of pretraining text, in nats: what alignment costs shows here."""
     examples = encode_documents(documents, policy.chat, max_tokens)
     return mean_nll(policy, examples, max_tokens, "auto") if examples else None
+
+
+def answers_stage(
+    project: Project,
+    policies: Mapping[str, Path],
+    reward_model: Path,
+    demonstrations: Artifact[Demonstration],
+    test: Artifact[Prompt],
+    documents: Artifact[Document],
+) -> tuple[list[Answers], Artifact[Candidates]]:
+    """All policies' responses to the test prompts: base, prompted base and every trained one."""
+    config, base = project.recipe.evaluation, base_model(project)
+    sources = [artifact.manifest.content_hash for artifact in (demonstrations, test, documents)]
+    parents = [model_hash(path) for path in (base, *policies.values(), reward_model)] + sources
+
+    def make(directory: Path) -> Mapping[str, Any]:
+        answers = collect_answers(
+            policies, base, demonstrations.rows, test.rows, documents.rows,
+            load_reward_model(reward_model), config, project.recipe.seed,
+        )  # fmt: skip
+        rows = [
+            Candidates(id=f"test-{prompt.id}", prompt=prompt, responses=tuple(one.responses[i] for one in answers))
+            for i, prompt in enumerate(test.rows)
+        ]
+        write_artifact(directory / "candidates", rows, "candidates", parents=parents)
+        return {"policies": {one.name: [one.kl_to_sft, one.pretraining_loss] for one in answers}}
+
+    done = project.stage("responses", [dump(config), list(policies)], parents, make)
+    candidates = read_artifact(done.path / "candidates", Candidates)
+    answers = [
+        Answers(name, tuple(row.responses[place] for row in candidates.rows), *figures)
+        for place, (name, figures) in enumerate(done.facts["policies"].items())
+    ]
+    return answers, candidates
 
 
 def collect_answers(
@@ -148,15 +205,15 @@ def collect_answers(
     base_path: Path,
     demonstrations: Sequence[Demonstration],
     test: Sequence[Prompt],
-    documents: Sequence,
+    documents: Sequence[Document],
     judge: RewardModel,
     config: EvaluationConfig,
     seed: int,
 ) -> list[Answers]:
     """Responses of base, prompted base and all trained policies, with KL to SFT and pretraining loss."""
     base, sft = load_policy(base_path), load_policy(policies["sft"])
-    prefix = choose_prefix(base, demonstrations, judge, config, seed)
-    formats = {"base": unprompted(base), "base_prompted": prompted(base, prefix)}
+    examples = choose_examples(base, demonstrations, judge, config, seed)
+    formats = {"base": unprompted(base), "base_prompted": prompted(base, examples, config.sampling.max_tokens)}
     answers = []
     for name in (*formats, *policies):
         policy = base if name in formats else load_policy(policies[name])

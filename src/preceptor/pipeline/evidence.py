@@ -22,11 +22,11 @@ from preceptor.evals import (
 from preceptor.models.load import load_policy, load_reward_model
 from preceptor.models.policy import Policy
 from preceptor.models.scoring import score_responses
-from preceptor.pipeline.answers import Answers, collect_answers, kl_to
+from preceptor.pipeline.answers import Answers, answers_stage, kl_to
 from preceptor.pipeline.feedback import Evidence, Feedback
 from preceptor.pipeline.project import Done, Project
-from preceptor.pipeline.stages import base_model, dump, respond
-from preceptor.records import Artifact, Candidates, Demonstration, Document, Prompt, Ranking
+from preceptor.pipeline.stages import dump, respond
+from preceptor.records import Artifact, Demonstration, Document, Prompt, Ranking
 from preceptor.reporting import data as report
 from preceptor.runs.metrics import read_metrics
 from preceptor.stats import Interval, cluster_bootstrap
@@ -57,15 +57,9 @@ def compare_policies(
     """All policies on the test prompts, and what held-out labelers and the gold judge say of them."""
     last, recipe = rounds[-1], project.recipe
     policies = {"sft": sft.path / "model"} | {name: done.path / "model" for name, done in last.policies.items()}
-    answers = collect_answers(
-        policies, base_model(project), demonstrations.rows, test, documents.rows,
-        load_reward_model(last.reward_model.path / "model"), recipe.evaluation, recipe.seed,
-    )  # fmt: skip
-    rows = [
-        Candidates(id=f"test-{prompt.id}", prompt=prompt, responses=tuple(one.responses[i] for one in answers))
-        for i, prompt in enumerate(test)
-    ]
-    candidates = project.keep("test-candidates", rows, "candidates", [done.key for done in last.policies.values()])
+    prompts = project.keep("prompts-test", test, "prompts")
+    reward_model = last.reward_model.path / "model"
+    answers, candidates = answers_stage(project, policies, reward_model, demonstrations, prompts, documents)
     evidence = feedback.evidence(candidates.rows, project.directory / "todo" / "evaluation")
     project.keep("test-rankings", evidence.rankings, "rankings", [candidates.manifest.content_hash])
     project.keep("test-ratings", evidence.ratings, "ratings", [candidates.manifest.content_hash])
@@ -204,12 +198,12 @@ def samples(
 
 
 def data_counts(project: Project) -> tuple[report.DataCount, ...]:
-    """Rows of every artifact, and what stages left out."""
+    """Rows of every artifact, and what was left out of it."""
     rows = []
     for name, manifest in sorted(project.kept.items()):
         rows.append(
             report.DataCount(
-                name=name, rows=manifest.num_rows, origin=manifest.origin, dropped=dict(manifest.dropped),
+                name=name, rows=manifest.num_rows, origin=project.recipe.feedback if manifest.origin == "none" else manifest.origin, dropped=dict(manifest.dropped),
                 content_hash=manifest.content_hash,
             )
         )  # fmt: skip

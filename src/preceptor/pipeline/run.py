@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from preceptor.reporting.report import write_report
 
 from preceptor.errors import UserError
 from preceptor.evals import AccuracyReport, check_gate
@@ -16,6 +15,7 @@ from preceptor.pipeline.sets import PromptSets
 from preceptor.pipeline.stages import candidates_stage, reward_model_stage, rl_stage, sft_stage
 from preceptor.records import Artifact, Demonstration, Document
 from preceptor.reporting.data import ReportData
+from preceptor.reporting.report import write_report, write_summary
 
 
 def run_pipeline(project: Project, *, force: str | None = None) -> ReportData:
@@ -36,6 +36,7 @@ def run_pipeline(project: Project, *, force: str | None = None) -> ReportData:
     for number in range(recipe.rounds):
         rounds.append(run_round(project, feedback, sets, documents, train, sft, rounds, number, force))
     data = compare_policies(project, feedback, sets.test, documents["held_out"], train, sft, rounds)
+    write_summary(data, project.directory / "summary.json")
     write_report(data, project.directory / "report.html")
     return data
 

@@ -39,12 +39,9 @@ class SimulatedFeedback:
         return self._world.prompts(round(max(needed, 10 * sizes.num_test) * SPARE), self._recipe.seed)
 
     def documents(self) -> list[Document]:
-        """Pages of the closed world that the base model has not seen word by word."""
+        """Pages of the closed world that the base model was not trained on."""
         num = self._recipe.prompts.num_documents
-        return [
-            Document(id=f"page-{i}", text=text, source="world")
-            for i, text in enumerate(self._world.corpus(num, self._recipe.seed))
-        ]
+        return self._world.corpus(num, self._recipe.seed + FRESH_PAGES) if num else []
 
     def demonstrations(self, prompts: Sequence[Prompt], todo: Path) -> list[Demonstration]:
         """One per prompt, by a labeler of the training group."""

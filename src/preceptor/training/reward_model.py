@@ -97,7 +97,7 @@ def _accumulate(
     )
     (loss / num_rankings).backward()
     return {
-        "reward_model/loss": float(loss) / len(rankings),
+        "reward_model/loss": float(loss.detach()) / len(rankings),
         "reward_model/accuracy": float(correct) / max(1, int(num_pairs)),
         "reward_model/score_std": float(scores_B.detach().float().std()),
     }

@@ -150,7 +150,7 @@ def update(
             loss, metrics = algorithm.loss(minibatch.select(part), num_tokens, len(minibatch))
         loss.backward()
         for name, value in metrics.items():
-            totals[name] = totals.get(name, 0.0) + float(value)
+            totals[name] = totals.get(name, 0.0) + float(value.detach())
     if pretraining:
         totals["ptx/loss"] = _accumulate_pretraining(config, algorithm.policy, pretraining)
     rate = learning_rate(step, config.num_steps, config.optim)
@@ -173,5 +173,5 @@ def _accumulate_pretraining(config: RLConfig, policy: Policy, examples: Sequence
         with autocast(config.precision):
             total_nll, _ = policy.nll(batch)
         (config.pretraining.coef * total_nll / count).backward()
-        total += float(total_nll)
+        total += float(total_nll.detach())
     return total / count

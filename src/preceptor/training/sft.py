@@ -117,7 +117,7 @@ def train_sft(
         loss.backward()
         rate = learning_rate(step, num_steps, config.optim)
         norm = apply_gradients(optimizer, rate, config.optim.max_grad_norm)
-        run.log(step, {"sft/loss": float(loss), "sft/grad_norm": norm, "sft/learning_rate": rate})
+        run.log(step, {"sft/loss": float(loss.detach()), "sft/grad_norm": norm, "sft/learning_rate": rate})
         if step % steps_per_epoch == 0 or step == num_steps:
             policy.eval()
             metrics = {"sft/valid_loss": mean_nll(policy, held_out, config.max_tokens, config.precision)}
