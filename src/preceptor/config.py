@@ -71,7 +71,9 @@ def _explain(error: ValidationError, config: type[BaseModel], path: Path | None)
     if first["type"] == "extra_forbidden":
         nearest = difflib.get_close_matches(place[-1], known_fields(config, place[:-1]), n=1, cutoff=0.0)
         remedy = f"did you mean '{nearest[0]}'?" if nearest else "remove it"
-        return UserError(f"unknown key '{place[-1]}'", file=path, line=_line_of(path, place), field=field, remedy=remedy)
+        return UserError(
+            f"unknown key '{place[-1]}'", file=path, line=_line_of(path, place), field=field, remedy=remedy
+        )
     return UserError(
         f"{first['msg'].removeprefix('Value error, ')} (got {first['input']!r})",
         file=path,
