@@ -80,9 +80,7 @@ def init(
     from preceptor.pipeline.project import create_project
 
     path = create_project(directory, recipe)
-    typer.echo(
-        f"{path}\nNext: edit it, then `preceptor import FILE --project {directory}`, then `preceptor run --project {directory}`."
-    )
+    typer.echo(f"{path}\nNext: edit it, then, in {directory}: `preceptor import FILE`, `preceptor run`.")
 
 
 @app.command("import")

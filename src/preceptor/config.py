@@ -68,6 +68,7 @@ def _explain(error: ValidationError, config: type[BaseModel], path: Path | None)
     first = error.errors()[0]
     place = [str(part) for part in first["loc"]]
     field = ".".join(place)
+    line = _line_of(path, place)
     if first["type"] == "extra_forbidden":
         nearest = difflib.get_close_matches(place[-1], known_fields(config, place[:-1]), n=1, cutoff=0.0)
         remedy = f"did you mean '{nearest[0]}'?" if nearest else "remove it"
@@ -77,7 +78,7 @@ def _explain(error: ValidationError, config: type[BaseModel], path: Path | None)
     return UserError(
         f"{first['msg'].removeprefix('Value error, ')} (got {first['input']!r})",
         file=path,
-        line=_line_of(path, place),
+        line=line,
         field=field,
         remedy="`docs/config.md` gives each field's type and meaning",
     )

@@ -72,7 +72,7 @@ def unprompted(policy: Policy) -> Callable[[Prompt], list[int]]:
 
 
 def prompted(policy: Policy, examples: Sequence[str], max_tokens: int) -> Callable[[Prompt], list[int]]:
-    """The prompt as the next turn of a dialogue page; where the context is too short, the first examples are left out."""
+    """The prompt as the next turn of a dialogue page; the first examples are left out where the context is short."""
     limit = (policy.max_context or sys.maxsize) - max_tokens
 
     def render(prompt: Prompt) -> list[int]:

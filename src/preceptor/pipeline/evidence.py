@@ -199,15 +199,16 @@ def samples(
 
 def data_counts(project: Project) -> tuple[report.DataCount, ...]:
     """Rows of every artifact, and what was left out of it."""
-    rows = []
-    for name, manifest in sorted(project.kept.items()):
-        rows.append(
-            report.DataCount(
-                name=name, rows=manifest.num_rows, origin=project.recipe.feedback if manifest.origin == "none" else manifest.origin, dropped=dict(manifest.dropped),
-                content_hash=manifest.content_hash,
-            )
-        )  # fmt: skip
-    return tuple(rows)
+    return tuple(
+        report.DataCount(
+            name=name,
+            rows=manifest.num_rows,
+            origin=project.recipe.feedback if manifest.origin == "none" else manifest.origin,
+            dropped=dict(manifest.dropped),
+            content_hash=manifest.content_hash,
+        )
+        for name, manifest in sorted(project.kept.items())
+    )
 
 
 def lineage(project: Project) -> tuple[report.LineageRow, ...]:
@@ -246,7 +247,7 @@ def mean_interval(values: Sequence[float]) -> Interval:
 def watcher(
     project: Project, feedback: Feedback, reward_models: Mapping[str, Path], sft: Path, prompts: Sequence[Prompt]
 ) -> Callable[[Policy, int], Mapping[str, float]]:
-    """Metrics on held-out prompts while RL runs: scores by each reward model, KL, length and, where known, the truth."""
+    """Metrics on held-out prompts while RL runs: scores by each reward model, KL, length, the truth where known."""
     recipe = project.recipe
     prompts = prompts[: recipe.evaluation.num_curve_prompts]
     sampling = recipe.evaluation.sampling

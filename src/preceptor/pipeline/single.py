@@ -40,7 +40,7 @@ def run_sft(project: Project) -> Done:
 
 
 def run_reward(project: Project) -> AccuracyReport:
-    """A reward model on the project's rankings, measured beside its baselines; without SFT it starts at the base model."""
+    """A reward model on the project's rankings, beside its baselines; without SFT it starts at the base model."""
     prepare(project)
     train, heldout = ranking_sets(project)
     reward = reward_model_stage(project, starting_point(project), train, known_demonstrations(project), "reward_model")
