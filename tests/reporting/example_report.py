@@ -90,8 +90,8 @@ def reward_model() -> RewardModelFacts:
             for low, right in bins
         ),
         gate_open=True,
-        gate_message="Held-out accuracy is 74.2 % (72.1 to 76.3 %, 3,128 pairs of 384 prompts): above chance, the length "
-        "of the response alone (longer wins: 56.1 %) and counting its words (TF-IDF: 66.8 %). The gate is open.",
+        gate_message="Held-out accuracy is 74.2 % (72.1 to 76.3 %, 3,128 pairs of 384 prompts): above chance, the "
+        "length of the response alone (longer wins: 56.1 %) and counting its words (TF-IDF: 66.8 %). The gate is open.",
         dropped={"pair tied by the labeler": 611, "pair of identical responses": 204},
     )  # fmt: skip
 
@@ -117,7 +117,15 @@ def runs(generator: np.random.Generator) -> tuple[RunCurves, ...]:
     for step in range(1, 201):
         row = {"step": step, "sft/loss": 1.2 + 2.4 * np.exp(-step / 30) + 0.08 * generator.normal()}
         sft.append(row | ({"sft/valid_loss": 1.38 + 2 * np.exp(-step / 30)} if step % 20 == 0 else {}))
-    return (RunCurves.of("sft", sft), rl("ppo", 1.0), rl("ppo_ptx", 0.9))
+    reward = [
+        {
+            "step": i,
+            "reward_model/loss": 0.5 + 0.2 * np.exp(-i / 12),
+            "reward_model/accuracy": 0.74 - 0.24 * np.exp(-i / 12),
+        }
+        for i in range(1, 41)
+    ]
+    return (RunCurves.of("sft", sft), RunCurves.of("reward_model", reward), rl("ppo", 1.0), rl("ppo_ptx", 0.9))
 
 
 def paths(generator: np.random.Generator, *, falls: bool) -> tuple[OptimizationPath, ...]:
@@ -180,7 +188,7 @@ def example_report(*, falls: bool = False, **changes: object) -> ReportData:
         seed=0, origin="simulated", num_prompts=200, num_labelers=8, policies=rows(), reward_model=reward_model(),
         runs=runs(generator), optimization=paths(generator, falls=falls), samples=samples(),
         data=(
-            DataCount(name="prompts", rows=3000, origin="human", dropped={"same first 40 words": 12}, content_hash="aa11"),
+            DataCount(name="prompts", rows=3000, origin="human", dropped={"same first 40 words": 12}),
             DataCount(name="demonstrations", rows=412, origin="simulated", dropped={}, content_hash="bb22"),
             DataCount(name="rankings", rows=2560, origin="simulated",
                       dropped={"fewer than two different responses": 31, "response longer than max_tokens": 4}),

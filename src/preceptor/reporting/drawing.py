@@ -29,7 +29,7 @@ STYLE: Any = {
     "xtick.major.size": 3, "ytick.major.size": 0, "axes.grid": True, "axes.grid.axis": "y", "grid.color": LINE,
     "grid.linewidth": 0.6, "grid.alpha": 0.6, "axes.axisbelow": True, "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round", "legend.frameon": False, "legend.labelcolor": INK, "legend.fontsize": 10,
-    "legend.handlelength": 1.6, "legend.borderaxespad": 0.0, "text.color": INK, "axes.unicode_minus": True,
+    "legend.handlelength": 2.1, "legend.borderaxespad": 0.0, "text.color": INK, "text.parse_math": False, "axes.unicode_minus": True,
     "figure.constrained_layout.use": True, "figure.constrained_layout.h_pad": 0.06,
 }  # fmt: skip
 
@@ -41,6 +41,8 @@ class Drawing:
     title: str
     svg: str
     caption: str = ""
+    is_judged: bool = False
+    """Whether it shows what labelers said."""
 
 
 class Sheet:
@@ -85,8 +87,20 @@ def _for_page(svg: str, name: str, alt: str) -> str:
     return head + svg[svg.index(">") + 1 :]
 
 
+def short(label: str, longest: int = 26) -> str:
+    """A label that leaves room for the figure; the table has it in full."""
+    return label if len(label) <= longest else label[: longest - 1] + "…"
+
+
 def legend_above(axes: Axes, columns: int = 3) -> None:
     """A legend on one line over the axes, where it covers no data."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1.03), ncols=columns, columnspacing=1.4)
+        axes.legend(
+            handles,
+            [short(label) for label in labels],
+            loc="lower left",
+            bbox_to_anchor=(0, 1.03),
+            ncols=columns,
+            columnspacing=1.4,
+        )

@@ -4,19 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from preceptor.reporting.data import (
     MAIN_FLAGS,
     Estimate,
     OptimizationPath,
-    PolicyRow,
     ReportData,
     RewardModelFacts,
     RunCurves,
 )
-from preceptor.reporting.drawing import ACCENT, INK, LINE, MUTED, PAPER, Drawing, legend_above, sheet
+from preceptor.reporting.drawing import ACCENT, INK, LINE, MUTED, PAPER, Drawing, legend_above, sheet, short
 from preceptor.reporting.words import FLAG_TITLES, percent, two_digits, whole_percent
 
 PERCENT = FuncFormatter(lambda value, _: whole_percent(value))
@@ -32,9 +30,11 @@ def win_rates(data: ReportData) -> Drawing | None:
     if base is None or not rows:
         return None
     accent = {row.title for row in data.policies if row.name in data.aligned}
-    title = f"Win rate against {base.title}{_by(data)}"
+    title = f"Win rate against {base.title}"
     svg = _dots("win-rates", title, rows, accent, form=percent, mark=(0.5, f"{base.title} = 50 %"), ends=(0.0, 1.0))
-    return Drawing(title, svg, "Dots are shares of comparisons won, ties one half; bars are 95 % intervals.")
+    return Drawing(
+        title, svg, "Dots are shares of comparisons won, ties one half; bars are 95 % intervals.", is_judged=True
+    )
 
 
 def gold_utility(data: ReportData) -> Drawing | None:
@@ -73,7 +73,10 @@ def reward_accuracy(model: RewardModelFacts) -> Drawing:
     title = "Accuracy on held-out pairs"
     svg = _dots("accuracy", title, rows, {"Reward model"}, form=percent, mark=(0.5, "chance"), ends=(0.45, None))
     return Drawing(
-        title, svg, "Share of pairs put in the labelers' order. The ceiling is what their own agreement allows."
+        title,
+        svg,
+        "Share of pairs put in the labelers' order. The ceiling is what their own agreement allows.",
+        is_judged=True,
     )
 
 
@@ -104,7 +107,7 @@ def _dots(
             axes.axvline(mark[0], color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)), zorder=0)
             axes.annotate(mark[1], (mark[0], 1.0), (0, 4), xycoords=("data", "axes fraction"),
                           textcoords="offset points", ha="center", va="bottom", color=MUTED, fontsize=10)  # fmt: skip
-        axes.set_yticks(range(len(rows)), [label for label, _ in reversed(rows)])
+        axes.set_yticks(range(len(rows)), [short(label) for label, _ in reversed(rows)])
         axes.tick_params(axis="y", labelcolor=INK, pad=6)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
@@ -119,41 +122,31 @@ def _dots(
     return page.svg
 
 
-def flag_shares(data: ReportData) -> Drawing | None:
+def flag_shares(data: ReportData) -> list[Drawing]:
     """A small bar chart for each main flag."""
-    flags = [flag for flag in MAIN_FLAGS if any(flag in row.flags for row in data.policies)]
-    rows = [row for row in data.policies if row.flags]
-    if not flags or not rows:
+    return [drawing for flag in MAIN_FLAGS if (drawing := _flag(data, flag))]
+
+
+def _flag(data: ReportData, flag: str) -> Drawing | None:
+    rows = [row for row in data.policies if flag in row.flags]
+    if not rows:
         return None
-    said = [
-        f"{FLAG_TITLES[f]}: " + ", ".join(f"{r.title} {r.flags[f].value:.0%}" for r in rows if f in r.flags)
-        for f in flags
-    ]
-    with sheet("flags", 0.4 + len(flags) * (0.42 + 0.27 * len(rows)), "; ".join(said) + ".") as page:
-        for flag, axes in zip(flags, page.axes(len(flags), sharex=True), strict=True):
-            _bars(axes, flag, rows, set(data.aligned))
-        axes.set_xlim(0, 1.14)
-        axes.set_xticks([0, 0.5, 1])
-        axes.xaxis.set_major_formatter(PERCENT)
-    title = f"Flags{_by(data)}"
-    return Drawing(
-        title, page.svg, "Share of ratings that carry the flag. Satisfying a constraint is good, the others are not."
-    )
-
-
-def _bars(axes: Axes, flag: str, rows: Sequence[PolicyRow], accent: set[str]) -> None:
-    axes.set_title(FLAG_TITLES[flag])
-    for place, row in enumerate(reversed(rows)):
-        if flag not in row.flags:
-            continue
-        value = row.flags[flag].value
-        axes.barh(place, value, height=0.62, color=ACCENT if row.name in accent else LINE, linewidth=0)
-        axes.text(value + 0.02, place, whole_percent(value), va="center", color=MUTED, fontsize=9.5)
-    axes.set_yticks(range(len(rows)), [row.title for row in reversed(rows)])
-    axes.tick_params(axis="y", labelcolor=INK, labelsize=9.5)
-    axes.tick_params(axis="x", length=0)
-    axes.grid(visible=False)
-    axes.spines[["left", "bottom"]].set_visible(False)
+    said = ", ".join(f"{row.title} {whole_percent(row.flags[flag].value)}" for row in rows)
+    with sheet(f"flag-{_plain(flag)}", 0.16 + 0.29 * len(rows), f"{FLAG_TITLES[flag]}: {said}.") as page:
+        axes = page.axes()[0]
+        for place, row in enumerate(reversed(rows)):
+            value, is_aligned = row.flags[flag].value, row.name in data.aligned
+            axes.barh(place, value, height=0.6, color=ACCENT if is_aligned else LINE, linewidth=0)
+            axes.text(value + 0.02, place, whole_percent(value), va="center", color=ACCENT if is_aligned else INK,
+                      fontweight="bold" if is_aligned else "normal")  # fmt: skip
+        axes.set_yticks(range(len(rows)), [short(row.title) for row in reversed(rows)])
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.set_xticks([])
+        axes.set_xlim(0, 1.12)
+        axes.grid(visible=False)
+        axes.spines[["left", "bottom"]].set_visible(False)
+    better = "higher is better" if flag == "satisfies_constraint" else "lower is better"
+    return Drawing(FLAG_TITLES[flag], page.svg, f"Share of ratings: {better}.", is_judged=True)
 
 
 def overoptimization(path: OptimizationPath) -> Drawing | None:
@@ -227,6 +220,16 @@ def sft_loss(data: ReportData) -> Drawing | None:
     return Drawing("SFT loss", page.svg, "Nats per response token.")
 
 
+def reward_training(data: ReportData) -> Drawing | None:
+    """Loss and accuracy of the reward model while it learned."""
+    runs = [run for run in data.runs if run.first("reward_model/loss")]
+    panels = [
+        ("Loss (nats per ranking)", ("reward_model/loss",)),
+        ("Accuracy on the batch", ("reward_model/accuracy",)),
+    ]
+    return _training("rm-training", "Reward-model training", runs, panels, "On rankings not seen before: one epoch.")
+
+
 def calibration(model: RewardModelFacts) -> Drawing | None:
     """Accuracy against the margin between two scores, and what the margin claims."""
     if not model.calibration:
@@ -285,10 +288,6 @@ def _training(
                 legend_above(axes)
         axes.set_xlabel("step")
     return Drawing(title, page.svg, caption)
-
-
-def _by(data: ReportData) -> str:
-    return {"simulated": ", by simulated labelers", "mixed": ", by labelers, some simulated"}.get(data.origin, "")
 
 
 def _worded(value: Estimate, form: Callable[[float], str]) -> str:

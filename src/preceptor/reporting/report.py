@@ -12,7 +12,15 @@ from preceptor.reporting import figures
 from preceptor.reporting.data import MAIN_FLAGS, Estimate, ReportData, summary
 from preceptor.reporting.drawing import Drawing
 from preceptor.reporting.verdict import verdict
-from preceptor.reporting.words import FLAG_TITLES, duration, percent, two_digits, whole_percent
+from preceptor.reporting.words import (
+    FLAG_TITLES,
+    duration,
+    number_range,
+    percent,
+    percent_range,
+    two_digits,
+    whole_percent,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -69,24 +77,26 @@ def render(data: ReportData) -> str:
         two=two_digits,
         one=lambda value: f"{value:.1f}",
         duration=duration,
+        range=number_range,
+        percent_range=percent_range,
     )
 
 
 def draw(data: ReportData) -> dict[str, list[Drawing]]:
     """All figures that the data allows, by section."""
     candidates = {
-        "policies": [figures.win_rates(data), figures.gold_utility(data), figures.flag_shares(data),
+        "policies": [figures.win_rates(data), figures.gold_utility(data), *figures.flag_shares(data),
                      figures.alignment_tax(data)],
         "training": [*(figures.overoptimization(path) for path in data.optimization), figures.reward_and_kl(data),
-                     figures.length_and_entropy(data), figures.sft_loss(data)],
+                     figures.length_and_entropy(data), figures.sft_loss(data),
+                     figures.reward_training(data)],
         "reward_model": [figures.reward_accuracy(data.reward_model), figures.calibration(data.reward_model)],
     }  # fmt: skip
     return {section: [drawing for drawing in row if drawing is not None] for section, row in candidates.items()}
 
 
 def _accuracy_cells(estimate: Estimate) -> Markup:
-    bounds = "" if estimate.bounds is None else f"{100 * estimate.bounds[0]:.1f} to {percent(estimate.bounds[1])}"
-    return Markup("<td>{}</td><td>{}</td>").format(percent(estimate.value), bounds)
+    return Markup("<td>{}</td><td>{}</td>").format(percent(estimate.value), percent_range(estimate))
 
 
 def _facts(data: ReportData) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from preceptor.reporting.data import Estimate, PolicyRow, ReportData
-from preceptor.reporting.words import listed, share, whole_percent
+from preceptor.reporting.words import listed, percent, percent_range, whole_percent
 
 Kind = Literal["better", "mixed", "not_shown", "worse"]
 
@@ -68,30 +68,36 @@ def _compared(one: Estimate | None, other: Estimate | None) -> Literal["higher",
 
 
 def _preference(rows: Sequence[PolicyRow], data: ReportData) -> str:
-    judges = {"simulated": "Simulated held-out labelers", "human": "Held-out labelers"}.get(
-        data.origin, "Held-out labelers, some of them simulated,"
+    judges = {"simulated": "simulated held-out labelers", "human": "held-out labelers"}.get(
+        data.origin, "held-out labelers, some of them simulated,"
     )
-    parts = [f"{row.title} in {share(row.win_rate_vs_sft)} of comparisons" for row in rows if row.win_rate_vs_sft]
     base = data.policy(data.baseline)
+    parts: list[str] = []
+    for row in rows:
+        if row.win_rate_vs_sft is not None:
+            words = "{} in {}" if parts else "{} in {} of comparisons"
+            rate = words.format(row.title, percent(row.win_rate_vs_sft.value))
+            interval = "{}" if parts else "95\N{NO-BREAK SPACE}% interval {}"
+            bounds = f" ({interval.format(percent_range(row.win_rate_vs_sft))})" if row.win_rate_vs_sft.bounds else ""
+            parts.append(rate + bounds)
     against = base.title if base else data.baseline
-    where = f"on {data.num_prompts:,} held-out prompts (ties count one half)"
-    return f"{judges} prefer {listed(parts)} with {against}, {where}."
+    prompts = f"{data.num_prompts:,} held-out prompts, ties counting one half"
+    return f"Against {against}, {judges} prefer {listed(parts)}; {prompts}."
 
 
 def _gold(rows: Sequence[PolicyRow], baseline: PolicyRow) -> list[str]:
+    """What the gold judge says, policies of the same finding in one sentence."""
+    words = {
+        "higher": "The gold judge, who knows the truth, agrees",
+        "lower": "The gold judge, who knows the truth, disagrees: the labelers were pleased, not served",
+        "open": "By the gold judge, who knows the truth, the difference may be luck",
+    }
     sentences = []
-    for row in rows:
-        found = _compared(row.gold_utility, baseline.gold_utility)
-        if found is None or row.gold_utility is None or baseline.gold_utility is None:
-            continue
-        words = {
-            "higher": "The gold judge, who knows the truth, agrees",
-            "lower": "The gold judge, who knows the truth, disagrees: labelers were pleased, not served",
-            "open": "By the gold judge the two cannot be told apart for certain",
-        }[found]
-        before, after = baseline.gold_utility.value, row.gold_utility.value
-        figures = f"utility {before:.2f} for {baseline.title}, {after:.2f} for {row.title}"
-        sentences.append(f"{words} ({figures}).")
+    for finding, phrase in words.items():
+        found = [row for row in rows if _compared(row.gold_utility, baseline.gold_utility) == finding]
+        figures = [f"{row.gold_utility.value:.2f} for {row.title}" for row in (baseline, *found) if row.gold_utility]
+        if found:
+            sentences.append(f"{phrase} (utility {', '.join(figures)}).")
     return sentences
 
 

@@ -30,12 +30,14 @@ def two_digits(value: float) -> str:
     return f"{value:.2f}"
 
 
-def share(estimate: Estimate) -> str:
-    """'64.2 % (95 % interval 59.1 to 69.0 %)'."""
-    if estimate.bounds is None:
-        return percent(estimate.value)
-    low, high = estimate.bounds
-    return f"{percent(estimate.value)} (95\N{NO-BREAK SPACE}% interval {100 * low:.1f} to {percent(high)})"
+def percent_range(estimate: Estimate) -> str:
+    """'59.1 to 69.0 %'; nothing where the bounds are not known."""
+    return "" if estimate.bounds is None else f"{100 * estimate.bounds[0]:.1f} to {percent(estimate.bounds[1])}"
+
+
+def number_range(estimate: Estimate) -> str:
+    """'0.68 to 0.75'; nothing where the bounds are not known."""
+    return "" if estimate.bounds is None else f"{estimate.bounds[0]:.2f} to {estimate.bounds[1]:.2f}"
 
 
 def listed(words: Sequence[str]) -> str:
