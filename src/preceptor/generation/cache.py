@@ -25,7 +25,7 @@ class PreallocatedLayer(DynamicLayer):
         """Append, and return all keys and values so far."""
         if self._buffers is None:
             self._buffers = tuple(
-                new.new_empty((new.shape[0], new.shape[1], self._num_places, new.shape[3]), dtype=self._wanted or new.dtype)
+                new.new_empty((*new.shape[:2], self._num_places, new.shape[3]), dtype=self._wanted or new.dtype)
                 for new in (key_states, value_states)
             )
             self.dtype, self.device = self._buffers[0].dtype, key_states.device

@@ -22,7 +22,7 @@ def check_directory(path: Path) -> dict[str, Any]:
     if "model_type" not in config:
         raise UserError("no model_type", file=path / "config.json", field="model_type", remedy=_AGAIN)
     if not (path / "tokenizer.json").is_file() and not any(path.glob("tokenizer*")) and not any(path.glob("vocab*")):
-        raise UserError("the tokenizer is missing", file=path, remedy="put the model's tokenizer files beside its weights")
+        raise UserError("the tokenizer is missing", file=path, remedy="put its files beside the model's weights")
     for file in weight_files(path):
         check_weights(file)
     return config

@@ -50,7 +50,7 @@ class RewardModel(nn.Module):
         """The head's value at each token, (B, L); 0 where masked."""
         layout, hidden_RLD = self._hidden(tokens_BL, token_mask_BL)
         values_N = self._head(layout.take(hidden_RLD)).to(tokens_BL.device)
-        return torch.zeros(tokens_BL.shape, dtype=values_N.dtype, device=tokens_BL.device).masked_scatter(token_mask_BL, values_N)
+        return torch.zeros(tokens_BL.shape, device=tokens_BL.device).masked_scatter(token_mask_BL, values_N)
 
     def scores(self, tokens_BL: Tensor, token_mask_BL: Tensor) -> Tensor:
         """The score of each row, (B,): the value at its last real token, wherever its padding is."""

@@ -18,7 +18,8 @@ class _TokenLogprobs(torch.autograd.Function):
         total_N = scaled_NV.logsumexp(dim=-1)
         logprobs_N = scaled_NV.gather(-1, tokens_N[:, None]).squeeze(-1) - total_N
         probabilities_NV = (scaled_NV - total_N[:, None]).exp_()
-        entropy_N = total_N - torch.einsum("nv,nv->n", probabilities_NV, scaled_NV.clamp(min=torch.finfo(torch.float32).min))
+        finite_NV = scaled_NV.clamp(min=torch.finfo(torch.float32).min)  # 0 · −∞ would be NaN
+        entropy_N = total_N - torch.einsum("nv,nv->n", probabilities_NV, finite_NV)
         ctx.save_for_backward(logits_NV, tokens_N, total_N)
         ctx.temperature = temperature
         ctx.mark_non_differentiable(entropy_N)

@@ -205,7 +205,8 @@ class RankingBatch:
             ids += [num_rankings] * len(kept)
             num_rankings += 1
         tokens_BL, token_mask_BL = pad_right(rows, chat.pad_id)
-        return cls(tokens_BL, token_mask_BL, torch.tensor(ids, dtype=torch.long), torch.tensor(ranks, dtype=torch.long)), counts
+        id_B, rank_B = torch.tensor(ids, dtype=torch.long), torch.tensor(ranks, dtype=torch.long)
+        return cls(tokens_BL, token_mask_BL, id_B, rank_B), counts
 
 
 def _distinct(ranking: Ranking, chat: Chat, max_tokens: int, counts: dict[str, int]) -> dict[tuple[int, ...], int]:

@@ -35,7 +35,7 @@ class Chat:
                 raise _no_end()
             tokenizer.chat_template = plain_template(self._adds_bos)
             notes.append("the tokenizer has no chat template: the plain one is used (User: … / Assistant: …)")
-        self._turn: AssistantTurn = assistant_turn(tokenizer, self._special_tokens())
+        self._turn: AssistantTurn = assistant_turn(tokenizer, self._special_tokens)
         if self._turn.end is not None:
             self.end_id = int(tokenizer.convert_tokens_to_ids(self._turn.end))
         elif tokenizer.eos_token_id is not None:
@@ -60,8 +60,11 @@ class Chat:
         return tokens
 
     def response(self, text: str) -> list[int]:
-        """Tokens of what the assistant says, end token included."""
-        return [*self._continue(self._turn.lead + text + self._turn.before_end), self.end_id]
+        """Tokens of what the assistant says, end token included. A special token's name in it is mere text."""
+        lead, special = self._turn.lead, self._special_tokens
+        head = self._continue(lead) if any(token in lead for token in special) else []
+        words = text + self._turn.before_end
+        return [*head, *self._continue(words if head else lead + words, is_plain=True), self.end_id]
 
     def conversation(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
         """Tokens of a conversation that ends with the assistant, and its loss mask.
@@ -75,7 +78,7 @@ class Chat:
         return tokens + response, mask + [True] * len(response)
 
     def document(self, text: str) -> list[int]:
-        """Tokens of plain text, as in pretraining: BOS where the tokenizer puts one, then text, then the end of text."""
+        """Tokens of plain text, as in pretraining: BOS where the tokenizer puts one, the text, the end of text."""
         end = self.tokenizer.eos_token_id
         tokens = list(self.tokenizer.encode(text, add_special_tokens=True))
         return tokens if end is None or tokens[-1:] == [end] else [*tokens, int(end)]
@@ -109,7 +112,7 @@ class Chat:
             shorter = _without_first_turn(kept) or _without_block(kept) or _without_last_line(kept)
             if shorter is None:
                 raise UserError(
-                    f"the prompt has {len(self.prompt(kept))} tokens and may have {max_tokens}, and there is no newline "
+                    f"the prompt has {len(self.prompt(kept))} tokens, {max_tokens} are allowed, and there is no newline "
                     "left to cut at",
                     remedy="shorten the prompt, or raise max_prompt_tokens if the model's context allows it",
                 )
@@ -173,18 +176,18 @@ class Chat:
                 remedy="remove it from the message text, or from the chat template if it is written there twice",
             )
 
-    def _encode(self, text: str) -> list[int]:
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+    def _encode(self, text: str, *, is_plain: bool = False) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=is_plain))
 
-    def _continue(self, text: str) -> list[int]:
+    def _continue(self, text: str, *, is_plain: bool = False) -> list[int]:
         """Tokens of `text` in the middle of a text, where no tokenizer puts its start-of-text space."""
         if not text:
             return []
-        for anchor in self._anchors:
-            tokens = self._encode(anchor[0] + text)
-            if tokens[: len(anchor[1])] == anchor[1]:
-                return tokens[len(anchor[1]) :]
-        return self._encode(text)
+        for anchor, anchor_tokens in self._anchors:
+            tokens = self._encode(anchor + text, is_plain=is_plain)
+            if tokens[: len(anchor_tokens)] == anchor_tokens:
+                return tokens[len(anchor_tokens) :]
+        return self._encode(text, is_plain=is_plain)
 
     @cached_property
     def _anchors(self) -> list[tuple[str, list[int]]]:
@@ -202,6 +205,7 @@ class Chat:
         bos = self.tokenizer.bos_token_id
         return bos is not None and self.tokenizer.encode("a", add_special_tokens=True)[:1] == [bos]
 
+    @property
     def _special_tokens(self) -> list[str]:
         added = self.tokenizer.added_tokens_decoder.values()
         return sorted({*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)})
@@ -209,7 +213,7 @@ class Chat:
     def _supply_pad(self) -> str:
         taken = {self.end_id, self.tokenizer.eos_token_id, self.tokenizer.bos_token_id, self.tokenizer.unk_token_id}
         vocabulary = self.tokenizer.get_vocab()
-        name = next((n for n in _PAD_NAMES if n in self._special_tokens() and vocabulary[n] not in taken), None)
+        name = next((n for n in _PAD_NAMES if n in self._special_tokens and vocabulary[n] not in taken), None)
         if name is None:
             name = next(n for n in _PAD_NAMES if n not in vocabulary)
         self.tokenizer.add_special_tokens({"pad_token": name})
