@@ -13,6 +13,7 @@ from rich.console import Console
 
 from preceptor.reporting import figures
 from preceptor.reporting.data import PolicyRow, RunCurves
+from preceptor.reporting.drawing import Drawing
 from preceptor.reporting.report import draw, render, write_report
 from preceptor.reporting.terminal import print_summary
 from preceptor.reporting.words import duration, percent
@@ -96,7 +97,7 @@ def test_every_section_is_there_and_simulated_is_said(report_path: Path) -> None
 
 
 def test_human_reports_do_not_say_simulated() -> None:
-    data = example_report(origin="human", data=())
+    data = example_report(origin="human", data=(), runs=(), optimization=())
     assert "simulated" not in render(data)
 
 
@@ -113,19 +114,24 @@ def test_a_bare_report_renders() -> None:
 
 
 def test_a_closed_and_a_forced_gate_are_said() -> None:
-    data = example_report()
+    data = example_report(runs=(), optimization=(), samples=())
     closed = data.reward_model.model_copy(update={"gate_open": False})
     assert "The gate is closed." in render(data.model_copy(update={"reward_model": closed}))
     forced = closed.model_copy(update={"forced": "for a demo"})
     assert "closed, and forced: “for a demo”" in render(data.model_copy(update={"reward_model": forced}))
 
 
-def test_same_data_gives_the_same_bytes() -> None:
-    assert render(example_report()) == render(example_report())
+def test_same_data_gives_the_same_bytes(report_path: Path) -> None:
+    assert render(example_report()) == report_path.read_text(encoding="utf-8")
 
 
-def test_figures_have_words_for_those_who_cannot_see_them() -> None:
-    drawings = [drawing for section in draw(example_report()).values() for drawing in section]
+@pytest.fixture(scope="module")
+def drawings() -> list[Drawing]:
+    """All figures of the example."""
+    return [drawing for section in draw(example_report()).values() for drawing in section]
+
+
+def test_figures_have_words_for_those_who_cannot_see_them(drawings: list[Drawing]) -> None:
     assert len(drawings) == 15
     labels = [re.search(r'aria-label="([^"]+)"', drawing.svg) for drawing in drawings]
     assert all(label and len(label.group(1)) > 30 for label in labels)
@@ -152,7 +158,7 @@ def test_overoptimised_part_is_shaded() -> None:
 
 def test_a_failed_write_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "deep" / "report.html"
-    write_report(example_report(), path)
+    write_report(example_report(runs=(), optimization=()), path)
     before = path.read_bytes()
 
     def full_disk(*_: object) -> None:
@@ -160,7 +166,7 @@ def test_a_failed_write_leaves_the_old_report(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("os.replace", full_disk)
     with pytest.raises(OSError, match="No space"):
-        write_report(example_report(seed=1), path)
+        write_report(example_report(runs=(), optimization=(), seed=1), path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
 

@@ -8,12 +8,12 @@ from tests.reporting.example_report import example_report
 
 
 def compared(
-    ppo: tuple[float, float, float], ptx: tuple[float, float, float] | None = None, **gold: float
+    ppo: tuple[float, float, float], ptx: tuple[float, float, float] | None = None, gold: dict[str, float] | None = None
 ) -> ReportData:
     """A report on SFT, PPO and, when given, PPO-ptx, by win rate and (± 0.01) gold utility."""
 
     def row(name: str, rate: tuple[float, float, float]) -> PolicyRow:
-        utility = gold.get(name)
+        utility = (gold or {}).get(name)
         known = None if utility is None else Estimate(value=utility, low=utility - 0.01, high=utility + 0.01)
         won = Estimate(value=rate[0], low=rate[1], high=rate[2])
         return PolicyRow(name=name, win_rate_vs_sft=won, gold_utility=known)
@@ -43,15 +43,15 @@ def test_headline_follows_the_intervals(ppo: tuple, ptx: tuple | None, kind: str
 
 
 def test_a_win_that_the_gold_judge_denies_is_not_claimed() -> None:
-    found = verdict(compared(BETTER, sft=0.8, ppo=0.6))
+    found = verdict(compared(BETTER, gold={"sft": 0.8, "ppo": 0.6}))
     assert found.kind == "not_shown"
     assert any("disagrees: the labelers were pleased, not served" in sentence for sentence in found.sentences)
 
 
 def test_the_gold_judge_may_agree_or_leave_it_open() -> None:
-    agreed = verdict(compared(BETTER, BETTER, sft=0.5, ppo=0.7, ppo_ptx=0.6))
+    agreed = verdict(compared(BETTER, BETTER, gold={"sft": 0.5, "ppo": 0.7, "ppo_ptx": 0.6}))
     assert "agrees (utility 0.50 for SFT, 0.70 for PPO, 0.60 for PPO-ptx)." in agreed.sentences[1]
-    unsure = verdict(compared(BETTER, sft=0.5, ppo=0.51))
+    unsure = verdict(compared(BETTER, gold={"sft": 0.5, "ppo": 0.51}))
     assert unsure.kind == "better"
     assert "may be luck" in unsure.sentences[1]
 
@@ -59,8 +59,8 @@ def test_the_gold_judge_may_agree_or_leave_it_open() -> None:
 def test_first_sentence_gives_rate_interval_and_who_judged() -> None:
     sentence = verdict(compared(BETTER, OPEN)).sentences[0].replace("\N{NO-BREAK SPACE}", " ")
     assert sentence == (
-        "Against SFT, simulated held-out labelers prefer PPO in 60.0 % of comparisons (95 % interval 55.0 to 65.0 %) and "
-        "PPO-ptx in 55.0 % (49.0 to 61.0 %); 200 held-out prompts, ties counting one half."
+        "Against SFT, simulated held-out labelers prefer PPO in 60.0 % of comparisons (95 % interval 55.0 to 65.0 %) "
+        "and PPO-ptx in 55.0 % (49.0 to 61.0 %); 200 held-out prompts, ties counting one half."
     )
     people = verdict(compared(BETTER).model_copy(update={"origin": "human"})).sentences[0]
     assert "simulated" not in people

@@ -29,7 +29,8 @@ STYLE: Any = {
     "xtick.major.size": 3, "ytick.major.size": 0, "axes.grid": True, "axes.grid.axis": "y", "grid.color": LINE,
     "grid.linewidth": 0.6, "grid.alpha": 0.6, "axes.axisbelow": True, "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round", "legend.frameon": False, "legend.labelcolor": INK, "legend.fontsize": 10,
-    "legend.handlelength": 2.1, "legend.borderaxespad": 0.0, "text.color": INK, "text.parse_math": False, "axes.unicode_minus": True,
+    "legend.handlelength": 2.1, "legend.borderaxespad": 0.0, "text.color": INK, "axes.unicode_minus": True,
+    "text.parse_math": False,  # a policy may be called $x
     "figure.constrained_layout.use": True, "figure.constrained_layout.h_pad": 0.06,
 }  # fmt: skip
 
