@@ -7,7 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from preceptor.ops.logprobs import chunked_logprobs, entropy, next_token_logprobs, token_logprobs
+from preceptor.ops.logprobs import (
+    chunked_logprobs,
+    entropy,
+    logprobs_and_entropy,
+    next_token_logprobs,
+    token_logprobs,
+)
 
 NUM_ROWS, NUM_TOKENS, WIDTH, VOCABULARY = 3, 7, 5, 11
 LENGTHS = torch.tensor([[7], [2], [4]])
@@ -102,6 +108,47 @@ def test_gradcheck_of_the_plain_way() -> None:
     tokens = torch.tensor([[0, 1, 2], [4, 3, 2]])
     assert torch.autograd.gradcheck(lambda x: token_logprobs(x, tokens, temperature=0.7), (logits,))
     assert torch.autograd.gradcheck(lambda x: entropy(x, temperature=0.7), (logits,))
+
+
+@pytest.mark.parametrize("wanted", [(1.0, 0.0), (0.0, 1.0), (0.3, -2.0)])
+def test_both_in_one_pass_are_the_plain_way(wanted: tuple[float, float]) -> None:
+    logits = torch.randn(6, 9, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    logits[2, 3] = -math.inf
+    tokens, results = torch.tensor([0, 8, 2, 5, 5, 1]), []
+    for is_plain in (True, False):
+        x = logits.clone().requires_grad_()
+        if is_plain:
+            columns = token_logprobs(x, tokens, temperature=0.7), entropy(x, temperature=0.7)
+        else:
+            columns = logprobs_and_entropy(x, tokens, temperature=0.7)
+        loss = sum(weight * column.sum() for weight, column in zip(wanted, columns, strict=True) if weight)
+        results.append((*columns, *torch.autograd.grad(loss, x)))
+    for fused, plain in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(fused, plain, rtol=0, atol=1e-12)
+
+
+def test_autocast_does_not_halve_the_precision() -> None:
+    logits, tokens = torch.randn(6, 900, generator=torch.Generator().manual_seed(8)), torch.arange(6)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = logprobs_and_entropy(logits, tokens, temperature=0.7)
+    for half, full in zip(inside, logprobs_and_entropy(logits, tokens, temperature=0.7), strict=True):
+        torch.testing.assert_close(half, full, rtol=0, atol=0)
+
+
+def test_gradcheck_of_both_in_one_pass() -> None:
+    logits = torch.randn(3, 5, generator=torch.Generator().manual_seed(6), dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: logprobs_and_entropy(x, torch.tensor([0, 4, 2]), temperature=0.7), logits)
+
+
+def test_no_fp32_copy_of_half_precision_logits_is_kept() -> None:
+    logits = torch.randn(8, 100, generator=torch.Generator().manual_seed(7)).bfloat16().requires_grad_()
+    kept: list[Tensor] = []
+    with saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        logprobs, _ = logprobs_and_entropy(logits, torch.arange(8), temperature=0.7)
+    assert [tensor.dtype for tensor in kept if tensor.numel() == logits.numel()] == [torch.bfloat16]
+    logprobs.sum().backward()
+    assert logits.grad is not None
+    assert logits.grad.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("chunk_size", [16, 512])
