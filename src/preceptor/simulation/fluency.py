@@ -48,6 +48,7 @@ def known_pairs() -> frozenset[tuple[str, str]]:
         flaws = frozenset({pick(generator, FLAWS)}) if chance(generator, 0.3) else frozenset()
         texts.append(write(request.task, request.spec, generator, flaws))
     texts += [sentence(text) for entity in KNOWLEDGE.entities for fact in entity.facts for text in _ways(entity, fact)]
+    texts += [sentence(f"{one}, {two}, {one} and {two}") for _, pool in POOLS.values() for one in pool for two in pool]
     return frozenset(pair for text in texts for pair in pairs(text))
 
 
@@ -73,4 +74,4 @@ def fluency(reading: Reading) -> float:
     share = sum(pair in known_pairs() for pair in found) / len(found)
     score = min(1.0, max(0.0, (share - 0.55) / 0.4))
     ending = 1.0 if reading.is_finished else 0.85
-    return score * ending * (1 - max(0.0, reading.repetition - 0.15) / 0.85) ** 2
+    return score * ending * (1 - reading.repetition) ** 2

@@ -60,10 +60,10 @@ def utility(
 ) -> float:  # fmt: skip
     """u = clip₀¹( (w_i·i + w_t·i·t + d·(w_c·c + w_o·o + w_f·f)) · f^½ · (½ + ½·concision) − Σ penalties ).
 
-    i instruction, t truth, c constraint, o on topic, f fluency, d = min(1, ¼ + 2i); weights in `WEIGHTS`, penalties in
+    i instruction, t truth, c constraint, o on topic, f fluency, d = min(1, 0.15 + 2i); weights in `WEIGHTS`, penalties in
     `PENALTIES`. Everything but the instruction counts only as far as the task is done, so that silence earns nothing.
     """
-    done = min(1.0, 0.25 + 2 * instruction)
+    done = min(1.0, 0.15 + 2 * instruction)
     merit = (
         WEIGHTS["instruction"] * instruction
         + WEIGHTS["truth"] * instruction * truth
@@ -127,7 +127,11 @@ def _instruction(task: Task, args: Mapping[str, Any], reading: Reading, num: int
     if not reading.words:
         return 0.0
     checks = task.checks(args, reading, num)
-    score = sum(check.weight * check.score for check in checks) / sum(check.weight for check in checks)
+    substance = [check for check in checks if not check.is_form]
+    there = sum(check.weight * check.score for check in substance) / sum(check.weight for check in substance)
+    factors = [min(1.0, 2 * there) if check.is_form else 1.0 for check in checks]
+    score = sum(factor * check.weight * check.score for factor, check in zip(factors, checks, strict=True))
+    score /= sum(check.weight for check in checks)
     if reading.is_refusal and not task.declines:
         score *= 0.2
     if not task.may_ask:

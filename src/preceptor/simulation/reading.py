@@ -195,10 +195,12 @@ class Reading:
 
     @cached_property
     def repetition(self) -> float:
-        """Share of the words that lie in a run of five heard before."""
+        """How much is said again: share of repeated sentences, or of repeated runs of five words beyond 0.15."""
         runs = Counter(tuple(self.words[i : i + 5]) for i in range(len(self.words) - 4))
         total = sum(runs.values())
-        return sum(count - 1 for count in runs.values()) / total if total else 0.0
+        by_words = sum(count - 1 for count in runs.values()) / total if total else 0.0
+        by_sentence = 1 - len({text.lower() for text in self.sentences}) / max(1, len(self.sentences))
+        return max(by_sentence, (by_words - 0.15) / 0.85)
 
     @cached_property
     def is_finished(self) -> bool:

@@ -38,6 +38,8 @@ class Check:
     weight: float
     score: float
     """In [0, 1]."""
+    is_form: bool = False
+    """Length and manner count only as far as there is substance."""
 
 
 @dataclass
@@ -110,4 +112,4 @@ def share(name: str, weight: float, reading: Reading, phrases: Sequence[str]) ->
 
 def long_enough(name: str, weight: float, reading: Reading, num: int) -> Check:
     """Full score from `num` sentences on, in proportion below."""
-    return Check(name, weight, min(1.0, len(reading.sentences) / num))
+    return Check(name, weight, min(1.0, len(reading.sentences) / num), is_form=True)

@@ -52,7 +52,7 @@ class Polite(Task):
             has("please", 0.25, reading, "please"),
             has("asking", 0.2, reading, "could you", "would you"),
             share("content", 0.35, reading, words(args["command"])),
-            Check("kind", 0.2, float(bool(reading.words) and not reading.is_rude)),
+            Check("kind", 0.2, float(not reading.is_rude), is_form=True),
         )
 
 

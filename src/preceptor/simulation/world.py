@@ -1,6 +1,7 @@
 """The closed world: prompts with a known best response, a judge who knows the truth, and writers good and bad."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from zlib import crc32
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydantic import JsonValue
 from preceptor.errors import UserError
 from preceptor.records import Document, Message, Prompt, Split
 from preceptor.simulation import answers
+from preceptor.simulation.corpus import draw_documents
 from preceptor.simulation.judge import Judgement, judge
 from preceptor.simulation.requests import TASKS, draw_request, draw_task
 from preceptor.simulation.task import Task
@@ -67,14 +69,8 @@ class World:
 
     def corpus(self, num: int, seed: int) -> list[Document]:
         """`num` pages as from the web: what a base model is trained on."""
-        from preceptor.simulation.corpus import draw_document
-
-        generator = np.random.default_rng((11, seed))
-        documents = []
-        for number in range(num):
-            source, text = draw_document(generator)
-            documents.append(Document(id=f"page-{seed}-{number}", text=text, source=source))
-        return documents
+        pages = islice(draw_documents(np.random.default_rng((11, seed))), num)
+        return [Document(id=f"page-{seed}-{n}", text=text, source=source) for n, (source, text) in enumerate(pages)]
 
 
 def _slot(messages: Sequence[Message]) -> int:
