@@ -31,6 +31,7 @@ class RewardModel(nn.Module):
         head_of(model)  # refused here rather than at the first score
         bias = torch.tensor(float(getattr(model.config, "reward_bias", 0.0)), dtype=torch.float64)
         self.register_buffer("_bias", bias)
+        self.train(model.training)
 
     @property
     def bias(self) -> float:

@@ -147,6 +147,7 @@ def _fit(model: Any, chat: Chat) -> None:
         with _quiet():
             model.resize_token_embeddings(num_tokens, mean_resizing=False)
         _fill_new_rows(model, num_old)
+    model.get_input_embeddings().padding_idx = None  # else the token that served as padding so far never trains
     model.config.get_text_config().pad_token_id = model.config.pad_token_id = chat.pad_id
     generation = getattr(model, "generation_config", None)
     if generation is not None:

@@ -27,6 +27,7 @@ class Policy(nn.Module):
         super().__init__()
         self.model = model
         self.chat = chat
+        self.train(model.training)
 
     @property
     def device(self) -> torch.device:
@@ -81,8 +82,9 @@ class Policy(nn.Module):
         self, layout: Layout, tokens_RL: Tensor, is_predictor_RL: Tensor, target_M: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor]:
         """(log-probability, entropy) in the order of places, a chunk of logits at a time where the head allows it."""
+        is_plain = has_plain_head(self.model)
         inputs = model_inputs(self.model, layout, tokens_RL)
-        if not has_plain_head(self.model):
+        if not is_plain:
             logits_MV = self.model(**inputs, logits_to_keep=is_predictor_RL).logits
             return logprobs_and_entropy(logits_MV, target_M, temperature)
         head = self.model.get_output_embeddings()

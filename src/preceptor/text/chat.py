@@ -112,8 +112,8 @@ class Chat:
             shorter = _without_first_turn(kept) or _without_block(kept) or _without_last_line(kept)
             if shorter is None:
                 raise UserError(
-                    f"the prompt has {len(self.prompt(kept))} tokens, {max_tokens} are allowed, and there is no newline "
-                    "left to cut at",
+                    f"the prompt has {len(self.prompt(kept))} tokens, {max_tokens} are allowed, and there is no "
+                    "newline left to cut at",
                     remedy="shorten the prompt, or raise max_prompt_tokens if the model's context allows it",
                 )
             kept, is_cut = shorter, True

@@ -1,0 +1,210 @@
+"""Log-probabilities and losses do not depend on padding, packing, chunks or neighbours."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, BloomConfig, Gemma2Config, MistralConfig
+
+from preceptor.generation.base import Sampled
+from preceptor.models import policy as policy_module
+from preceptor.models.forward import EAGER_TOKENS, can_pack, has_plain_head
+from preceptor.models.load import load_policy
+from preceptor.models.logprobs import logprobs_and_entropy
+from preceptor.models.policy import Policy
+from preceptor.ops.logprobs import entropy, token_logprobs
+from preceptor.text.batches import Rollout, pack, rollout_from
+from preceptor.text.chat import Chat
+from tests.tiny import ARCHITECTURES, byte_tokenizer, config_of, write_model
+
+UNUSUAL = ("mistral", "gemma2", "bloom")
+"""A sliding window; a sliding window and capped logits; positions as slopes, which no packed row can restart."""
+
+
+def build(architecture: str) -> Policy:
+    sizes: dict[str, Any] = {
+        "vocab_size": 340, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    }  # fmt: skip
+    if architecture in ARCHITECTURES:
+        config = config_of(architecture)
+    elif architecture == "mistral":
+        config = MistralConfig(**sizes, num_key_value_heads=2, sliding_window=4)
+    elif architecture == "gemma2":
+        config = Gemma2Config(**sizes, num_key_value_heads=2, head_dim=8, sliding_window=4, final_logit_softcapping=2.0)
+    else:
+        config = BloomConfig(vocab_size=340, hidden_size=32, n_layer=2, n_head=4)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+        for parameter in model.parameters():
+            parameter.data.add_(torch.randn_like(parameter) * 0.1)
+    return Policy(model.eval(), Chat(byte_tokenizer()))
+
+
+@pytest.fixture(params=ARCHITECTURES + UNUSUAL, scope="module")
+def policy(request: pytest.FixtureRequest) -> Policy:
+    return build(request.param)
+
+
+def rows(num: int = 12, seed: int = 0) -> list[tuple[list[int], list[int]]]:
+    generator = torch.Generator().manual_seed(seed)
+
+    def tokens(low: int, high: int) -> list[int]:
+        length = int(torch.randint(low, high, (), generator=generator))
+        return torch.randint(5, 300, (length,), generator=generator).tolist()
+
+    return [(tokens(1, 20), tokens(1, 14)) for _ in range(num)]
+
+
+def rollout_of(pairs: list[tuple[list[int], list[int]]], policy: Policy) -> Rollout:
+    sampled = [Sampled(tuple(response), (0.0,) * len(response), True) for _, response in pairs]
+    ids = [str(i) for i in range(len(pairs))]
+    return rollout_from(ids, [prompt for prompt, _ in pairs], sampled, pad_id=policy.chat.pad_id)
+
+
+def alone(policy: Policy, prompt: list[int], response: list[int], temperature: float) -> torch.Tensor:
+    """Log-probabilities of one response, without padding, by transformers' plain forward pass."""
+    logits_LV = policy.model(torch.tensor([prompt + response])).logits[0] / temperature
+    logprobs_LV = logits_LV.log_softmax(-1)
+    return logprobs_LV[len(prompt) - 1 : -1].gather(-1, torch.tensor(response)[:, None])[:, 0]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_padded_logprobs_equal_unpadded(policy: Policy, temperature: float) -> None:
+    pairs = rows()
+    rollout = rollout_of(pairs, policy)
+    logprobs_BT, entropy_BT = policy.logprobs(rollout, temperature)
+    for b, (prompt, response) in enumerate(pairs):
+        expected = alone(policy, prompt, response, temperature)
+        assert torch.allclose(logprobs_BT[b, : len(response)], expected, atol=2e-5), b
+        assert (logprobs_BT[b, len(response) :] == 0).all()
+    assert ((entropy_BT > 0) == rollout.response_mask_BT).all()
+
+
+@torch.no_grad()
+def test_neighbours_and_order_change_nothing(policy: Policy) -> None:
+    rollout = rollout_of(rows(), policy)
+    whole_BT, _ = policy.logprobs(rollout, 1.0)
+    order = torch.randperm(len(rollout), generator=torch.Generator().manual_seed(0))
+    for part in order.split(5):
+        part_BT, _ = policy.logprobs(rollout.select(part), 1.0)
+        assert torch.allclose(part_BT, whole_BT[part], atol=2e-5)
+
+
+def test_packed_loss_and_gradient_equal_unpacked(policy: Policy) -> None:
+    pairs = [(prompt + response, [False] * len(prompt) + [True] * len(response)) for prompt, response in rows()]
+    gradients, losses = [], []
+    for groups in ([pairs], [[pair] for pair in pairs]):
+        policy.zero_grad()
+        total = torch.zeros(())
+        for group in groups:
+            nll, _ = policy.nll(pack(group, max_tokens=64, pad_id=policy.chat.pad_id))
+            nll.backward()
+            total += nll.detach()
+        losses.append(total)
+        gradients.append(torch.cat([p.grad.flatten() for p in policy.parameters() if p.grad is not None]))
+    policy.zero_grad()
+    assert losses[0] == pytest.approx(float(losses[1]), rel=1e-5)
+    assert torch.allclose(*gradients, atol=1e-4 * float(gradients[1].abs().max()))
+
+
+@torch.no_grad()
+def test_loss_is_the_sum_over_learned_tokens(policy: Policy) -> None:
+    pairs = rows(5)
+    examples = [(prompt + response, [False] * len(prompt) + [True] * len(response)) for prompt, response in pairs]
+    total, count = policy.nll(pack(examples, max_tokens=64, pad_id=policy.chat.pad_id))
+    expected = -sum(float(alone(policy, prompt, response, 1.0).sum()) for prompt, response in pairs)
+    assert float(total) == pytest.approx(expected, rel=1e-5)
+    assert int(count) == sum(len(response) for _, response in pairs)
+
+
+def test_packing_and_heads_are_tried_not_assumed(policy: Policy) -> None:
+    name = policy.model.config.model_type
+    assert can_pack(policy.model) is (name != "bloom")
+    assert has_plain_head(policy.model) is (name != "gemma2")
+
+
+def test_packing_without_a_document_mask_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: the trial and the comparison above do see documents that read each other."""
+    policy = build("llama")
+    body = type(policy.model.base_model)
+    plain = body.forward
+
+    def leaky(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs["attention_mask"] is None:
+            kwargs["attention_mask"] = torch.ones_like(kwargs["input_ids"])
+        return plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(body, "forward", leaky)
+    assert not can_pack(policy.model)
+    policy.model.__dict__["_preceptor_trials"]["can_pack"] = True
+    pairs = rows()
+    with torch.no_grad():
+        logprobs_BT, _ = policy.logprobs(rollout_of(pairs, policy), 1.0)
+    wrong = [
+        b for b, (prompt, response) in enumerate(pairs)
+        if not torch.allclose(logprobs_BT[b, : len(response)], alone(policy, prompt, response, 1.0), atol=2e-5)
+    ]  # fmt: skip
+    assert wrong
+
+
+def test_chunks_of_the_vocabulary_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = build("llama")
+    rollout = rollout_of(rows(), policy)
+    results = []
+    for elements in (2**25, 340 * 7):
+        monkeypatch.setattr(policy_module, "CHUNK_ELEMENTS", elements)
+        policy.zero_grad()
+        logprobs_BT, entropy_BT = policy.logprobs(rollout, 0.7)
+        logprobs_BT.square().sum().backward()
+        gradient = torch.cat([p.grad.flatten() for p in policy.parameters()])
+        results.append((logprobs_BT.detach(), entropy_BT, gradient))
+    for whole, chunked in zip(*results, strict=True):
+        assert torch.allclose(whole, chunked, atol=1e-5)
+
+
+def test_logprob_function_equals_the_formula() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits_NV = (torch.randn(6, 11, generator=generator) * 5).requires_grad_()
+    tokens_N = torch.randint(11, (6,), generator=generator)
+    weight_N = torch.randn(6, generator=generator)
+    for temperature in (1.0, 0.6):
+        ours_N, entropy_N = logprobs_and_entropy(logits_NV, tokens_N, temperature)
+        theirs_N = token_logprobs(logits_NV, tokens_N, temperature=temperature)
+        assert torch.allclose(ours_N, theirs_N, atol=1e-6)
+        assert torch.allclose(entropy_N, entropy(logits_NV, temperature=temperature), atol=1e-5)
+        gradients = [torch.autograd.grad((column * weight_N).sum(), logits_NV)[0] for column in (ours_N, theirs_N)]
+        assert torch.allclose(*gradients, atol=1e-6)
+    assert not entropy_N.requires_grad
+    impossible_NV = torch.tensor([[0.0, float("-inf"), 0.0]])
+    logprobs_N, entropy_N = logprobs_and_entropy(impossible_NV, torch.tensor([0]), 1.0)
+    assert logprobs_N.item() == pytest.approx(-0.693147, abs=1e-5)
+    assert entropy_N.item() == pytest.approx(0.693147, abs=1e-5)
+
+
+@torch.no_grad()
+def test_long_rows_use_the_attention_that_spares_memory() -> None:
+    config = config_of("llama")
+    config.max_position_embeddings = 1024
+    policy = build("llama")
+    policy.model.config.max_position_embeddings = 1024
+    pairs = [(rows(1)[0][0], [7] * (EAGER_TOKENS + 1)), *rows(3)]
+    logprobs_BT, _ = policy.logprobs(rollout_of(pairs, policy), 1.0)
+    assert policy.model.config._attn_implementation == "sdpa"
+    assert torch.allclose(logprobs_BT[1, : len(pairs[1][1])], alone(policy, *pairs[1], 1.0), atol=2e-5)
+    policy.logprobs(rollout_of(rows(3), policy), 1.0)
+    assert policy.model.config._attn_implementation == "eager"
+
+
+@torch.no_grad()
+def test_a_deep_copy_is_independent(tmp_path: Path) -> None:
+    policy = load_policy(write_model(tmp_path / "model"))
+    rollout = rollout_of(rows(3), policy)
+    before, _ = policy.logprobs(rollout, 1.0)
+    other = copy.deepcopy(policy)
+    other.model.get_input_embeddings().weight.mul_(2)
+    assert torch.equal(policy.logprobs(rollout, 1.0)[0], before)
+    assert not torch.equal(other.logprobs(rollout, 1.0)[0], before)
