@@ -114,7 +114,7 @@ def test_a_reward_model_that_only_likes_length_is_caught_at_the_gate() -> None:
     gate = check_gate(report)
     assert report.accuracy.value == 1.0
     assert not gate.open
-    assert "does not beat the length of the response alone (longer wins: 100.0%)" in gate.message
+    assert "does not beat the length of the response alone (longer wins: 100.0 %)" in gate.message
 
 
 def test_tfidf_learns_a_word_and_not_what_it_cannot_see() -> None:
@@ -155,11 +155,22 @@ def test_too_few_heldout_pairs_stop_at_the_gate_and_enough_pass() -> None:
     train, _ = planted(100, 7, noise=0.25)
     closed = check_gate(reward_accuracy(few, few_scores, train, config=FAST))
     assert not closed.open
-    assert "ore " in closed.message  # more rankings, in one wording or another
+    assert "ollect more" in closed.message
     opened = check_gate(reward_accuracy(many, many_scores, train, config=FAST))
     assert opened.open
     assert opened.reasons == ()
     assert "The gate is open" in opened.message
+
+
+def test_gate_says_how_many_more_labels_would_settle_it() -> None:
+    """Right on 58 % of 100 prompts: 8 points ± 10 want about (10 / 8)² = 1.5, so twice, as many prompts."""
+    heldout = [rank(i, ["aa" if i % 2 else "a", "a" if i % 2 else "aa"], [1, 0]) for i in range(100)]
+    scores = [[1.0, 0.0] if i % 50 < 29 else [0.0, 1.0] for i in range(100)]
+    train = [rank(i, ["bb", "b"], [1, 0]) for i in range(20)] + [rank(20 + i, ["b", "bb"], [1, 0]) for i in range(20)]
+    gate = check_gate(reward_accuracy(heldout, scores, train, config=FAST))
+    assert not gate.open
+    assert "It beats chance (50 %) by 8.0 points, which may be luck" in gate.message
+    assert "Collect more rankings: with about " in gate.message
 
 
 def test_gate_compares_in_pairs_not_by_two_intervals() -> None:

@@ -7,6 +7,8 @@ from preceptor.evals.reward_accuracy import AccuracyReport
 from preceptor.stats import Interval
 
 CHANCE = 0.5
+MAX_FACTOR = 10
+"""Beyond so many times the labels, more certainty is no sensible advice."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,10 @@ def check_gate(report: AccuracyReport) -> Gate:
     """
     accuracy, baselines = report.accuracy, report.baselines
     names = {
-        "length": f"the length of the response alone ({report.length_rule}: {baselines['length'].value:.1%})",
-        "tfidf": f"counting its words (TF-IDF: {baselines['tfidf'].value:.1%})",
+        "length": f"the length of the response alone ({report.length_rule}: {_percent(baselines['length'].value)})",
+        "tfidf": f"counting its words (TF-IDF: {_percent(baselines['tfidf'].value)})",
     }
-    found = f"Held-out accuracy is {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%}, "
+    found = f"Held-out accuracy is {_percent(accuracy.value)} ({_percent(accuracy.low)} to {_percent(accuracy.high)}, "
     found += f"{report.num_pairs:,} pairs of {report.num_prompts:,} prompts)"
     above_chance = Interval(accuracy.value - CHANCE, accuracy.low - CHANCE, accuracy.high - CHANCE)
     reasons = _reasons("chance (50 %)", above_chance)
@@ -47,7 +49,8 @@ def _reasons(rival: str, gain: Interval) -> list[str]:
         return []
     if gain.value <= 0:
         return [f"It does not beat {rival}."]
-    return [f"It beats {rival} by {gain.value:.1%}, which may be luck ({gain.low:+.1%} to {gain.high:+.1%})."]
+    interval = f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+    return [f"It beats {rival} by {100 * gain.value:.1f} points, which may be luck ({interval})."]
 
 
 def _remedy(above_chance: Interval, gains: list[Interval]) -> str:
@@ -58,9 +61,9 @@ def _remedy(above_chance: Interval, gains: list[Interval]) -> str:
             "It has learned next to nothing: check that the labels belong to their responses (shuffled or swapped "
             "columns look like this), then collect more rankings or use a larger model."
         )
-    if all(gain.value > 0.005 for gain in unsure):
-        # The half-width of an interval shrinks with the square root of the number of prompts.
-        factor = max(((gain.value - gain.low) / gain.value) ** 2 for gain in unsure)
+    # The half-width of an interval shrinks with the square root of the number of prompts.
+    factor = max(((gain.value - gain.low) / gain.value) ** 2 if gain.value > 0 else math.inf for gain in unsure)
+    if factor <= MAX_FACTOR:
         return (
             f"Collect more rankings: with about {max(2, math.ceil(factor))} times as many held-out prompts this "
             "difference would be certain, and more training rankings widen it. A larger model may help, too."
@@ -68,3 +71,7 @@ def _remedy(above_chance: Interval, gains: list[Interval]) -> str:
     return (
         "Collect more training rankings, or use a larger model: policies would learn the shortcut instead of the task."
     )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"

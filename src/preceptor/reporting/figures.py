@@ -227,7 +227,9 @@ def reward_training(data: ReportData) -> Drawing | None:
         ("Loss (nats per ranking)", ("reward_model/loss",)),
         ("Accuracy on the batch", ("reward_model/accuracy",)),
     ]
-    return _training("rm-training", "Reward-model training", runs, panels, "On rankings not seen before: one epoch.")
+    return _training(
+        "rm-training", "Reward-model training", runs, panels, "One point per batch, before it was learned from."
+    )
 
 
 def calibration(model: RewardModelFacts) -> Drawing | None:
