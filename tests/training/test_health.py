@@ -43,6 +43,11 @@ def priced(policy: TabularPolicy, rollout: Rollout, temperature: float = 1.0) ->
     return policy.logprobs(rollout, temperature)[0]
 
 
+@torch.no_grad()
+def entropies(policy: TabularPolicy, rollout: Rollout) -> Tensor:
+    return policy.logprobs(rollout, 1.0)[1]
+
+
 def with_reference(rollout: Rollout, reference: TabularPolicy = POLICY) -> Rollout:
     return replace(rollout, ref_logprobs_BT=priced(reference, rollout))
 
@@ -53,9 +58,15 @@ def failed(findings: list[Finding]) -> dict[str, str]:
 
 def test_a_sound_first_rollout_passes_everything() -> None:
     rollout = with_reference(sampled(POLICY))
-    findings = first_rollout_findings(rollout, priced(POLICY, rollout), sampler_tolerance=1e-4, calibration_score=0.0)
+    findings = first_rollout_findings(
+        rollout,
+        priced(POLICY, rollout),
+        entropy_BT=entropies(POLICY, rollout),
+        sampler_tolerance=1e-4,
+        calibration_score=0.0,
+    )
     assert failed(findings) == {}
-    assert len(findings) == 7
+    assert len(findings) == 8
     assert all(json.loads(json.dumps(finding.as_json()))["ok"] for finding in findings)
 
 
@@ -63,6 +74,26 @@ def test_top_k_is_named() -> None:
     rollout = with_reference(sampled(POLICY, top_k=3))
     found = failed(first_rollout_findings(rollout, priced(POLICY, rollout)))
     assert "top_k" in found["sampler agrees with the policy"]
+
+
+@pytest.mark.parametrize(
+    ("top_k", "temperature", "cause"),
+    [(3, 1.0, "top_k"), (VOCABULARY, 0.5, "lower temp"), (VOCABULARY, 2.0, "higher temp")],
+)
+def test_a_sampler_that_hides_what_it_does_is_found(top_k: int, temperature: float, cause: str) -> None:
+    # it reports log-probabilities of the whole softmax, so that nothing else can tell
+    rollout = sampled(POLICY, top_k=top_k, temperature=temperature)
+    rollout = with_reference(replace(rollout, old_logprobs_BT=priced(POLICY, rollout)))
+    findings = first_rollout_findings(rollout, priced(POLICY, rollout), entropy_BT=entropies(POLICY, rollout))
+    assert list(failed(findings)) == ["samples are typical of the policy"]
+    assert cause in failed(findings)["samples are typical of the policy"]
+
+
+def test_few_samples_show_nothing() -> None:
+    rollout = sampled(POLICY, top_k=1, num=15)
+    rollout = with_reference(replace(rollout, old_logprobs_BT=priced(POLICY, rollout)))
+    findings = first_rollout_findings(rollout, priced(POLICY, rollout), entropy_BT=entropies(POLICY, rollout))
+    assert failed(findings) == {}
 
 
 def test_negative_kl_is_named() -> None:

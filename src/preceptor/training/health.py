@@ -38,14 +38,17 @@ def first_rollout_findings(
     clip: float = 0.2,
     sampler_tolerance: float = 1e-2,
     exact_tolerance: float = 1e-3,
+    entropy_BT: Tensor | None = None,
     calibration_score: float | None = None,
-    calibration_errors: float = 5.0,
+    num_errors: float = 6.0,
 ) -> list[Finding]:
     """All checks of a rollout with scores and reference log-probabilities, of which `new_logprobs_BT` are recomputed.
 
     `sampler_tolerance` bounds the mean |old − new| per token; 1e-2 leaves room for bfloat16, 1e-4 fits fp32.
-    `exact_tolerance` bounds what is 0 but for rounding, in nats per token. `calibration_score` is the mean score that
-    samples of the first policy had when the reward model was calibrated; unknown when None, and then not checked.
+    `exact_tolerance` bounds what is 0 but for rounding, in nats per token. With the policy's entropies, top_k and top_p
+    are found even where the sampler reports log-probabilities of the whole softmax. `calibration_score` is the mean
+    score that samples of the first policy had when the reward model was calibrated. What is None is not checked. Means
+    may be off by `num_errors` standard errors.
     """
     findings = [
         finite_numbers(rollout, new_logprobs_BT),
@@ -59,8 +62,12 @@ def first_rollout_findings(
         sampled_kl_is_not_negative(rollout, tolerance=sampler_tolerance),
         nothing_is_clipped(rollout, new_logprobs_BT, clip=clip),
     ]
+    if entropy_BT is not None:
+        findings.append(
+            samples_are_typical(rollout, new_logprobs_BT, entropy_BT, tolerance=exact_tolerance, num_errors=num_errors)
+        )
     if calibration_score is not None:
-        findings.append(score_is_calibrated(rollout, expected=calibration_score, num_errors=calibration_errors))
+        findings.append(score_is_calibrated(rollout, expected=calibration_score, num_errors=num_errors))
     return findings
 
 
@@ -188,6 +195,39 @@ def nothing_is_clipped(rollout: Rollout, new_logprobs_BT: Tensor, *, clip: float
             "on, or the mask is shifted against the tokens",
         ),
         remedy="use one temperature for sampling and training, dropout off, and the same mask everywhere",
+    )
+
+
+def samples_are_typical(
+    rollout: Rollout, new_logprobs_BT: Tensor, entropy_BT: Tensor, *, tolerance: float, num_errors: float
+) -> Finding:
+    """|mean over responses of Σ_t (−log π − H)| in nats: 0, since E[−log π(token)] is the entropy H where it is drawn.
+
+    Within `num_errors` standard errors and `tolerance` per token. Fewer than 16 responses show nothing.
+    """
+    mask_BT = rollout.response_mask_BT
+    excess_B = zero_masked(-new_logprobs_BT - entropy_BT, mask_BT).double().sum(dim=1)
+    mean, num_responses = float(excess_B.mean()), len(excess_B)
+    error = float(excess_B.std(unbiased=True)) / num_responses**0.5 if num_responses >= 16 else float("inf")
+    allowed = num_errors * error + tolerance * float(mask_BT.sum()) / num_responses
+    ok = abs(mean) <= allowed
+    if mean < 0:
+        cause = "they are likelier than the policy's own samples: sampling uses top_k, top_p or a lower temperature"
+    else:
+        cause = (
+            "they are less likely than the policy's own samples: a higher temperature, a minimum length, stale weights"
+        )
+    return Finding(
+        name="samples are typical of the policy",
+        ok=ok,
+        value=abs(mean),
+        tolerance=allowed,
+        explanation=_either(
+            ok,
+            "responses are as surprising as the policy's entropy says",
+            f"the surprise of a response is off its entropy by {mean:+.3g} nats; {cause}",
+        ),
+        remedy="sample from the plain distribution (top_k 0, top_p 1), at the temperature that the algorithm is told",
     )
 
 
