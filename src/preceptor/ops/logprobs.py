@@ -49,14 +49,14 @@ class _LogprobsAndEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_logprobs_N: Tensor | None, grad_entropy_N: Tensor | None) -> tuple[Tensor, None, None]:
         logits_NV, tokens_N, total_N, entropy_N = ctx.saved_tensors
-        logp_NV = upcast(logits_NV) / ctx.temperature - total_N.unsqueeze(-1)
+        logprobs_NV = upcast(logits_NV) / ctx.temperature - total_N.unsqueeze(-1)
         weight_NV = torch.zeros_like(total_N).unsqueeze(-1)  # the gradient is −p · weight, beside each token's own
         if grad_logprobs_N is not None:
             weight_NV = weight_NV + grad_logprobs_N.unsqueeze(-1) / ctx.temperature
         if grad_entropy_N is not None:
             slope_N = grad_entropy_N / ctx.temperature
-            weight_NV = weight_NV + slope_N.unsqueeze(-1) * (_finite(logp_NV) + entropy_N.unsqueeze(-1))
-        grad_NV = logp_NV.exp_().mul_(-weight_NV)
+            weight_NV = weight_NV + slope_N.unsqueeze(-1) * (_finite(logprobs_NV) + entropy_N.unsqueeze(-1))
+        grad_NV = logprobs_NV.exp_().mul_(-weight_NV)
         if grad_logprobs_N is not None:
             grad_NV.scatter_add_(-1, tokens_N.unsqueeze(-1), grad_logprobs_N.unsqueeze(-1) / ctx.temperature)
         return grad_NV.to(logits_NV.dtype), None, None
