@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check install browser clean
+.PHONY: quickstart test check docs install browser clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -12,6 +12,10 @@ test: install browser check
 
 check: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# Writes the pages that are made from the code; a test compares them with it.
+docs: install
+	$(BIN)/python docs/make.py
 
 # torch comes first and pinned: a bare `torch` would pull gigabytes of CUDA on a machine without a GPU.
 install: .venv/installed

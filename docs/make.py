@@ -1,0 +1,246 @@
+"""Writes the pages of this folder that are made from the code: `config.md` and `records.md`. Run by `make docs`."""
+
+import inspect
+import json
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from preceptor.config import BaseConfig
+from preceptor.evals import EVALUATIONS, AccuracyConfig
+from preceptor.importers import SplitConfig, formats
+from preceptor.importers.base import ImportConfig
+from preceptor.pipeline.recipe import Recipe
+from preceptor.records import KINDS, Labeler, Manifest, Message, Response, Sampling
+from preceptor.runs.lineage import Lineage
+from preceptor.simulation import base_model
+
+DOCS = Path(__file__).parent
+
+CONFIG_HEAD = """\
+# Configuration
+
+<!-- Made by `make docs` from the docstrings of the code; edit those, not this page. -->
+
+Defaults, then the recipe (`recipe.yaml` of the project folder), then `--set`: the later one wins.
+
+```
+preceptor run --set rl.ppo.kl.coef=0.1 --set seed=1
+```
+
+An unknown key is an error that names the nearest known one, with file and line. There are no aliases: a field has one
+name. Three recipes are shipped: `laptop` (the default of `preceptor init`), `quickstart` and `instructgpt`.
+"""
+
+RECIPE_HEAD = """\
+## The recipe
+
+Field names are dotted paths as `--set` takes them; in YAML each dot is one level. `NAME` is a name that you choose.
+"""
+
+IMPORT_HEAD = """\
+## Options of `preceptor import`
+
+Given as `--option KEY=VALUE`, repeatable: `--option labeler_group=held_out --option split.test=0.2`. The formats
+themselves, with an example of each, are in `formats.md`.
+"""
+
+EVALUATION_HEAD = """\
+## Evaluations
+
+Settings of the evaluations when they are called from Python (`preceptor.evals`). The pipeline uses their defaults; what
+it lets you choose is under `evaluation` above.
+"""
+
+PRETRAIN_HEAD = """\
+## Pre-training the bundled model
+
+Fields for `preceptor pretrain DIR --set KEY=VALUE`; see `simulation.md`.
+"""
+
+RECORDS_HEAD = """\
+# Records
+
+<!-- Made by `make docs` from the docstrings of the code; edit those, not this page. -->
+
+Records are immutable and typed; each is one line of JSON. An artifact is a folder of records of one kind: `rows.jsonl`
+with the rows, `manifest.json` with what they are and where they came from. Reading an artifact checks its content hash.
+A model directory carries a `lineage.json` beside its weights.
+
+How to bring records of your own is in `formats.md`: fields with a default may be left out there.
+"""
+
+RECORDS_AFTER = (Message, Response, Sampling, Labeler, Manifest, Lineage)
+"""Described below the kinds that artifacts hold."""
+
+
+def main() -> None:
+    """Write every generated page."""
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+
+
+def pages() -> dict[str, str]:
+    """File name → text of every generated page."""
+    return {"config.md": config_page(), "records.md": records_page()}
+
+
+def config_page() -> str:
+    """Every field of the recipe, the importers, the evaluations and pre-training."""
+    parts = [CONFIG_HEAD, RECIPE_HEAD, *sections("", Recipe, Recipe(), flat(Recipe.__doc__), "Top level")]
+    parts += [IMPORT_HEAD, section("All formats", flat(ImportConfig.__doc__), table(ImportConfig, ImportConfig(), ""))]
+    for name, format in sorted(formats().items()):
+        own = [field for field in format.Config.model_fields if field not in ImportConfig.model_fields]
+        if own:
+            about = flat(format.Config.__doc__)
+            parts.append(section(f"Format `{name}`", about, table(format.Config, format.Config(), "", only=own)))
+    parts.append(section("`split.`", flat(SplitConfig.__doc__), table(SplitConfig, SplitConfig(), "split.")))
+    parts.append(EVALUATION_HEAD)
+    for name, evaluation in sorted(EVALUATIONS.items()):
+        config = evaluation.Config
+        parts.append(section(f"`{name}`", flat(config.__doc__), table(config, config(), "")))
+    parts.append(
+        section("`reward_accuracy`", flat(AccuracyConfig.__doc__), table(AccuracyConfig, AccuracyConfig(), ""))
+    )
+    pretraining = pretraining_config()
+    parts += [PRETRAIN_HEAD, f"{flat(pretraining.__doc__)}\n\n{table(pretraining, pretraining(), '')}\n"]
+    return "\n".join(parts)
+
+
+def records_page() -> str:
+    """Every field of every record."""
+    parts = [RECORDS_HEAD]
+    for kind, record in KINDS.items():
+        title = f"{record.__name__}\n\nRows of an artifact of kind `{kind}`."
+        parts.append(section(title, flat(record.__doc__), table(record, None, ""), level=2))
+    for record in RECORDS_AFTER:
+        parts.append(section(record.__name__, flat(record.__doc__), table(record, None, ""), level=2))
+    return "\n".join(parts)
+
+
+def pretraining_config() -> type[BaseConfig]:
+    """The settings of pre-training: the one config that its module owns."""
+    (found,) = [
+        member
+        for member in vars(base_model).values()
+        if inspect.isclass(member) and issubclass(member, BaseConfig) and member.__module__ == base_model.__name__
+    ]
+    return found
+
+
+def sections(path: str, model: type[BaseModel], value: BaseModel, about: str, title: str = "") -> Iterator[str]:
+    """A section for a node of the config tree, then one for each node below it."""
+    yield section(title or f"`{path}`", about, table(model, value, f"{path}." if path else ""))
+    for name, field in model.model_fields.items():
+        place = f"{path}.{name}" if path else name
+        below = models_in(field.annotation)
+        inner = getattr(value, name)
+        if isinstance(inner, Mapping):
+            place, inner = f"{place}.NAME", next(iter(inner.values()))
+        for child in below:
+            if len(below) == 1:
+                yield from sections(place, child, inner, flat(field.description))
+            else:  # a union has one section for each of its members, with that member's own defaults
+                named = f"`{place}` with `type: {child.model_fields['type'].default}`"
+                yield from sections(place, child, child(), f"{flat(field.description)} {flat(child.__doc__)}", named)
+
+
+def section(title: str, about: str, rows: str, level: int = 3) -> str:
+    """A heading, a sentence and a table."""
+    heading, _, more = title.partition("\n\n")
+    paragraphs = [f"{'#' * level} {heading}", *([more] if more else []), about, *([rows] if rows else [])]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def table(model: type[BaseModel], value: BaseModel | None, prefix: str, only: Sequence[str] | None = None) -> str:
+    """Name, type, default and meaning of a model's own fields; nodes with fields of their own come as sections."""
+    lines = []
+    for name, field in model.model_fields.items():
+        is_node = value is not None and models_in(field.annotation)
+        if not is_node and (only is None or name in only):
+            shown = default_of(field) if value is None else code(getattr(value, name))
+            meaning = flat(field.description) or "–"
+            lines.append(f"| `{prefix}{name}` | {type_of(field)} | {shown} | {meaning} |".replace("\n", " "))
+    head = ["| field | type | default | meaning |", "|---|---|---|---|"]
+    return "\n".join(head + lines) if lines else ""
+
+
+def flat(text: str | None) -> str:
+    """A docstring on one line, safe in a table cell."""
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Models that a field's type leads to: itself, the members of a union, or the values of a mapping."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, types.UnionType, dict):
+        return [model for argument in get_args(annotation) for model in models_in(argument)]
+    return []
+
+
+def type_of(field: FieldInfo) -> str:
+    """A field's type with its bounds, in words."""
+    signs = {annotated_types.Ge: "≥", annotated_types.Gt: ">", annotated_types.Le: "≤", annotated_types.Lt: "<"}
+    bounds = []
+    for rule in field.metadata:
+        for kind, sign in signs.items():
+            if isinstance(rule, kind):
+                bounds.append(f"{sign} {getattr(rule, kind.__name__.lower())}")
+        if isinstance(rule, annotated_types.MinLen):
+            bounds.append(f"at least {rule.min_length}")
+    words, null, _ = type_words(field.annotation).partition(" or null")
+    return (" ".join([words, *([", ".join(bounds)] if bounds else [])]) + null).replace("|", "\\|")
+
+
+def type_words(annotation: Any) -> str:
+    """A type as JSON and YAML know it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(type_words(argument) for argument in arguments))
+    if origin is tuple and arguments[-1:] != (Ellipsis,):
+        return "list of " + ", ".join(type_words(argument) for argument in arguments)
+    if origin in (tuple, list, frozenset, set):
+        return f"list of {type_words(arguments[0])}"
+    if origin is dict:
+        return f"mapping from {type_words(arguments[0])} to {type_words(arguments[1])}"
+    names = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path", type(None): "null"}
+    if annotation in names:
+        return names[annotation]
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel | Enum):
+        return annotation.__name__
+    return "any JSON"
+
+
+def default_of(field: FieldInfo) -> str:
+    """A record's default; what is made by a function is named, so that the page says the same everywhere."""
+    if field.is_required():
+        return "required"
+    if field.default_factory is not None and field.default_factory not in (dict, list, tuple, frozenset):
+        return "found when written"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, str) and value == Manifest.model_fields["version"].default:
+        return "this version"
+    return code(value)
+
+
+def code(value: Any) -> str:
+    """A value as JSON in a table cell."""
+    if isinstance(value, frozenset):
+        value = sorted(value)
+    if isinstance(value, float) and value != 0 and not 1e-3 <= abs(value) < 1e6:
+        mantissa, _, exponent = f"{value:e}".partition("e")
+        return f"`{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}`"
+    return f"`{json.dumps(value, default=str, ensure_ascii=False)}`".replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
