@@ -8,13 +8,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, BloomConfig, Gemma2Config, MistralConfig
 
+from preceptor.errors import UserError
 from preceptor.generation.base import Sampled
 from preceptor.models import policy as policy_module
 from preceptor.models.forward import EAGER_TOKENS, can_pack, has_plain_head
 from preceptor.models.load import load_policy
-from preceptor.models.logprobs import logprobs_and_entropy
 from preceptor.models.policy import Policy
-from preceptor.ops.logprobs import entropy, token_logprobs
 from preceptor.text.batches import Rollout, pack, rollout_from
 from preceptor.text.chat import Chat
 from tests.tiny import ARCHITECTURES, byte_tokenizer, config_of, write_model
@@ -166,29 +165,8 @@ def test_chunks_of_the_vocabulary_change_nothing(monkeypatch: pytest.MonkeyPatch
         assert torch.allclose(whole, chunked, atol=1e-5)
 
 
-def test_logprob_function_equals_the_formula() -> None:
-    generator = torch.Generator().manual_seed(0)
-    logits_NV = (torch.randn(6, 11, generator=generator) * 5).requires_grad_()
-    tokens_N = torch.randint(11, (6,), generator=generator)
-    weight_N = torch.randn(6, generator=generator)
-    for temperature in (1.0, 0.6):
-        ours_N, entropy_N = logprobs_and_entropy(logits_NV, tokens_N, temperature)
-        theirs_N = token_logprobs(logits_NV, tokens_N, temperature=temperature)
-        assert torch.allclose(ours_N, theirs_N, atol=1e-6)
-        assert torch.allclose(entropy_N, entropy(logits_NV, temperature=temperature), atol=1e-5)
-        gradients = [torch.autograd.grad((column * weight_N).sum(), logits_NV)[0] for column in (ours_N, theirs_N)]
-        assert torch.allclose(*gradients, atol=1e-6)
-    assert not entropy_N.requires_grad
-    impossible_NV = torch.tensor([[0.0, float("-inf"), 0.0]])
-    logprobs_N, entropy_N = logprobs_and_entropy(impossible_NV, torch.tensor([0]), 1.0)
-    assert logprobs_N.item() == pytest.approx(-0.693147, abs=1e-5)
-    assert entropy_N.item() == pytest.approx(0.693147, abs=1e-5)
-
-
 @torch.no_grad()
 def test_long_rows_use_the_attention_that_spares_memory() -> None:
-    config = config_of("llama")
-    config.max_position_embeddings = 1024
     policy = build("llama")
     policy.model.config.max_position_embeddings = 1024
     pairs = [(rows(1)[0][0], [7] * (EAGER_TOKENS + 1)), *rows(3)]
@@ -197,6 +175,13 @@ def test_long_rows_use_the_attention_that_spares_memory() -> None:
     assert torch.allclose(logprobs_BT[1, : len(pairs[1][1])], alone(policy, *pairs[1], 1.0), atol=2e-5)
     policy.logprobs(rollout_of(rows(3), policy), 1.0)
     assert policy.model.config._attn_implementation == "eager"
+
+
+def test_a_text_longer_than_the_context() -> None:
+    policy = build("gpt2")
+    with pytest.raises(UserError, match="129 tokens does not fit") as caught:
+        policy.nll(pack([([5] * 129, [True] * 129)], max_tokens=200, pad_id=policy.chat.pad_id))
+    assert "128 or less" in caught.value.remedy
 
 
 @torch.no_grad()

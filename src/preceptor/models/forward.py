@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from preceptor.errors import UserError
 from preceptor.models.precision import autocast
 from preceptor.text.packing import Layout
 
@@ -33,9 +34,31 @@ def model_inputs(model: Any, layout: Layout, tokens_RL: Tensor) -> dict[str, Any
     }
 
 
+def max_context(model: Any) -> int | None:
+    """Most tokens that a document may have; None when the architecture sets no limit."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
 def lay_out(model: Any, lengths: list[int]) -> Layout:
-    """Rows for documents of these lengths, on the model's device."""
-    layout = Layout.packed(lengths) if can_pack(model) else Layout.padded(lengths)
+    """Rows for documents of these lengths, on the model's device; raises as `fitting`."""
+    return fitting(model, Layout.packed(lengths))
+
+
+def fitting(model: Any, layout: Layout) -> Layout:
+    """A layout that the model can take, on its device: the one given, or one document per row.
+
+    Raises:
+        UserError: a document is longer than the model's context.
+    """
+    limit, longest = max_context(model), int(layout.position_N.max()) + 1 if len(layout.position_N) else 0
+    if limit is not None and longest > limit:
+        raise UserError(
+            f"a text of {longest} tokens does not fit into the model's context of {limit}",
+            field="max_tokens",
+            remedy=f"set max_tokens to {limit} or less, or use a model with a longer context",
+        )
+    if layout.is_packed and not can_pack(model):
+        layout = Layout.padded(layout.lengths)
     return layout.to(model.device)
 
 

@@ -160,6 +160,8 @@ def pack(
 ) -> SFTBatch:
     """Pack (tokens, loss mask) of conversations into rows, first fit; longer ones than `max_tokens` are counted."""
     kept = [row for row in rows if len(row[0]) <= max_tokens]
+    if not kept:
+        raise ValueError(f"none of {len(rows)} conversations has at most {max_tokens} tokens")
     layout = Layout.packed([len(tokens) for tokens, _ in kept], min(row_tokens, max_tokens))
     tokens_N = torch.tensor([token for tokens, _ in kept for token in tokens], dtype=torch.long)
     learned_N = torch.tensor([is_learned for _, mask in kept for is_learned in mask], dtype=torch.bool)
