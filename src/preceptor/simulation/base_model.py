@@ -15,6 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from preceptor.config import BaseConfig
 from preceptor.simulation.corpus import draw_documents
+from preceptor.simulation.language import chance, pick
 
 BUNDLED = Path(__file__).parent / "base_model"
 """The base model that comes with the package, in Hugging Face format."""
@@ -23,6 +24,9 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
+MARKERS = [USER, ASSISTANT, SYSTEM]
+MARKED = 0.2
+"""Share of the pages before which a role marker stands. It is never a target: the base model does not write any."""
 CORPUS_STREAM = 23
 """Keeps the pages of pre-training apart from every page of `World.corpus`."""
 
@@ -80,19 +84,27 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenize
         pad_token=PAD,
         bos_token=BEGIN,
         eos_token=END,
-        additional_special_tokens=[USER, ASSISTANT, SYSTEM],
+        additional_special_tokens=MARKERS,
         chat_template=CHAT_TEMPLATE,
         clean_up_tokenization_spaces=False,
         model_max_length=256,
     )
 
 
-def packed_rows(tokenizer: PreTrainedTokenizerFast, texts: Iterator[str], length: int) -> Iterator[list[int]]:
-    """Pages one after the other, each with an end token, cut into rows of `length` tokens."""
+def packed_rows(
+    tokenizer: PreTrainedTokenizerFast, texts: Iterator[str], length: int, generator: np.random.Generator
+) -> Iterator[list[int]]:
+    """Pages one after the other, each with an end token, cut into rows of `length` tokens.
+
+    Now and then a role marker that means nothing stands before a page, so that the base model reads on past one.
+    """
     end = tokenizer.convert_tokens_to_ids(END)
+    markers = tokenizer.convert_tokens_to_ids(MARKERS)
     waiting: list[int] = []
     while True:
         for tokens in tokenizer.backend_tokenizer.encode_batch(list(islice(texts, 512))):
+            if chance(generator, MARKED):
+                waiting.append(pick(generator, markers))
             waiting += [*tokens.ids, end]
         while len(waiting) >= length:
             yield waiting[:length]
@@ -134,7 +146,8 @@ def pretrain(output: Path, config: PretrainingConfig | None = None) -> float:
     config = config or PretrainingConfig()
     texts = corpus_texts(config.seed)
     tokenizer = train_tokenizer(list(islice(texts, 20_000)), config.vocabulary)
-    rows = packed_rows(tokenizer, texts, config.context)
+    rows = packed_rows(tokenizer, texts, config.context, np.random.default_rng((CORPUS_STREAM, config.seed, 1)))
+    unread = torch.tensor(tokenizer.convert_tokens_to_ids(MARKERS))
     model = new_model(config, tokenizer)
     matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
     vectors = [weight for weight in model.parameters() if weight.ndim < 2]
@@ -149,7 +162,7 @@ def pretrain(output: Path, config: PretrainingConfig | None = None) -> float:
         for step in range(config.num_steps):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config, step)
-            loss = _loss(model, torch.tensor(list(islice(rows, config.batch_size))))
+            loss = _loss(model, torch.tensor(list(islice(rows, config.batch_size))), unread)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -160,10 +173,12 @@ def pretrain(output: Path, config: PretrainingConfig | None = None) -> float:
     return mean_loss
 
 
-def _loss(model: LlamaForCausalLM, tokens_BL: Tensor) -> Tensor:
+def _loss(model: LlamaForCausalLM, tokens_BL: Tensor, unread: Tensor) -> Tensor:
+    """Mean cross-entropy of the next token, where that is not one of the `unread`."""
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=torch.backends.mkldnn.is_available()):
         logits_BLV = model(input_ids=tokens_BL).logits
-    return torch.nn.functional.cross_entropy(logits_BLV[:, :-1].flatten(0, 1).float(), tokens_BL[:, 1:].flatten())
+    targets_BL = tokens_BL.masked_fill(torch.isin(tokens_BL, unread), -100)
+    return torch.nn.functional.cross_entropy(logits_BLV[:, :-1].flatten(0, 1).float(), targets_BL[:, 1:].flatten())
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
@@ -171,3 +186,4 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Pa
     output.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(output)
     tokenizer.save_pretrained(output)
+    (output / "model.safetensors").chmod(0o644)

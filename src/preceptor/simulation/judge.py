@@ -60,8 +60,8 @@ def utility(
 ) -> float:  # fmt: skip
     """u = clip₀¹( (w_i·i + w_t·i·t + d·(w_c·c + w_o·o + w_f·f)) · f^½ · (½ + ½·concision) − Σ penalties ).
 
-    i instruction, t truth, c constraint, o on topic, f fluency, d = min(1, 0.15 + 2i); weights in `WEIGHTS`, penalties in
-    `PENALTIES`. Everything but the instruction counts only as far as the task is done, so that silence earns nothing.
+    i instruction, t truth, c constraint, o on topic, f fluency, d = min(1, 0.15 + 2i); weights w in `WEIGHTS`,
+    penalties in `PENALTIES`. All but the instruction counts only as far as the task is done: silence earns nothing.
     """
     done = min(1.0, 0.15 + 2 * instruction)
     merit = (

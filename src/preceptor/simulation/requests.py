@@ -8,7 +8,7 @@ import numpy as np
 from preceptor.records import Message, UseCase
 from preceptor.simulation import lexicon
 from preceptor.simulation.constraints import constraint_request, draw_constraint
-from preceptor.simulation.language import chance, lower_first, pick, words
+from preceptor.simulation.language import chance, lower_first, pick, with_articles, words
 from preceptor.simulation.task import Asked, Task
 from preceptor.simulation.tasks_knowing import FactQuestion, FalsePremise, FollowUp, Ideas, IsItTrue, Members
 from preceptor.simulation.tasks_reading import (
@@ -75,6 +75,7 @@ def draw_request(generator: np.random.Generator, task: Task | None = None) -> Re
         if constraint["kind"] == "avoid" and constraint["value"] in words(asked.text):
             constraint = None
     text, kind = _dressed(asked, constraint if constraint is not asked.constraint else None, generator)
+    text = with_articles(text)
     spec = {
         "task": task.name,
         "args": asked.args,

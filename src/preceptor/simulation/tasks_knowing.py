@@ -345,6 +345,7 @@ class FollowUp(FactQuestion):
             reply = sentence(f"{entity.the if number == 0 else entity.pronoun} {fact.predicate(generator)}")
             before += [Message(role="user", content=question), Message(role="assistant", content=reply)]
         question = pick(generator, ATTRIBUTES[third.attribute].questions).format(the=entity.pronoun)
+        question = question.replace("in it?", "there?")
         lead = pick(generator, ("", "And ", "Good. And ", "I see. ", "Thanks. And "))
         text = f"{lead}{question[0].lower() if lead.endswith('And ') else question[0]}{question[1:]}"
         return Asked(text, {"topic": entity.name, "attribute": third.attribute}, before=tuple(before))
