@@ -16,6 +16,7 @@ from preceptor.ops.losses import ranking_loss
 from preceptor.records import Demonstration, Ranking
 from preceptor.runs.run import Run
 from preceptor.text.batches import RankingBatch
+from preceptor.text.chat import Chat
 from preceptor.training.optim import OptimConfig, apply_gradients, build_optimizer, learning_rate, mean_of
 from preceptor.training.stream import Stream
 
@@ -56,9 +57,13 @@ def train_reward_model(
     Raises:
         UserError: no ranking has an untied pair.
     """
-    usable = [ranking for ranking in rankings if ranking.pairs()]
+    usable, dropped = usable_rankings(rankings, reward_model.chat, config.max_tokens)
     if not usable:
-        raise UserError("no ranking has an untied pair", remedy="add rankings that prefer one response to another")
+        raise UserError(
+            f"no ranking has an untied pair of responses that fit into max_tokens ({dropped})",
+            field="reward_model.max_tokens",
+            remedy="add rankings that prefer one response to another, or raise max_tokens",
+        )
     num_positions = round(config.num_epochs * len(usable))
     num_steps = math.ceil(num_positions / config.batch_size)
     optimizer = build_optimizer(reward_model, config.optim)
@@ -77,12 +82,22 @@ def train_reward_model(
         if run.every(config.save_every, step):
             run.save(step)
     shift = shift_bias(reward_model, demonstrations, config)
-    _, counts = RankingBatch.of(usable, reward_model.chat, config.max_tokens)
-    return {
-        "num_steps": num_steps,
-        "bias_shift": shift,
-        "dropped": {"ranking without an untied pair": len(rankings) - len(usable), **counts},
-    }
+    return {"num_steps": num_steps, "num_rankings": len(usable), "bias_shift": shift, "dropped": dropped}
+
+
+def usable_rankings(rankings: Sequence[Ranking], chat: Chat, max_tokens: int) -> tuple[list[Ranking], dict[str, int]]:
+    """Rankings that form a pair once long responses are left out and identical ones merged; and counts of the rest."""
+    usable: list[Ranking] = []
+    dropped = {"ranking without an untied pair": 0}
+    for ranking in rankings:
+        batch, counts = RankingBatch.of([ranking], chat, max_tokens)
+        for reason, count in counts.items():
+            dropped[reason] = dropped.get(reason, 0) + count
+        if len(batch.rank_B.unique()) > 1:
+            usable.append(ranking)
+        else:
+            dropped["ranking without an untied pair"] += 1
+    return usable, {reason: count for reason, count in dropped.items() if count}
 
 
 def _accumulate(

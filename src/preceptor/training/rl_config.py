@@ -58,7 +58,7 @@ class RLConfig(BaseConfig):
     value_optim: OptimConfig = OptimConfig(learning_rate=9e-6, schedule="constant")
     """The value model's optimiser."""
     ema_decay: float = Field(default=0.992, ge=0, lt=1)
-    """Moving average of the policy's weights, per rollout; the average is evaluated and shipped. 0: the last weights."""
+    """Moving average of the policy's weights, per rollout; the average is what is evaluated and shipped."""
     eval_every: int = Field(default=10, ge=1)
     """Rollouts between evaluations on held-out prompts."""
     save_every: int = Field(default=20, ge=1)

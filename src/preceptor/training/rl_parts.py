@@ -126,8 +126,9 @@ def check_health(config: RLConfig, actors: Actors, rollout: Rollout, report: Pat
         UserError: a check fails; it says what usually causes that.
     """
     temperature = config.sampling.temperature
-    recomputed = in_parts(config, rollout, lambda part: actors.policy.logprobs(part, temperature)[0])
-    findings = first_rollout_findings(rollout, recomputed)
+    logprobs_BT = in_parts(config, rollout, lambda part: actors.policy.logprobs(part, temperature)[0])
+    entropy_BT = in_parts(config, rollout, lambda part: actors.policy.logprobs(part, temperature)[1])
+    findings = first_rollout_findings(rollout, logprobs_BT, entropy_BT=entropy_BT)
     write_json(report, [finding.as_json() for finding in findings])
     for finding in findings:
         if not finding.ok:

@@ -46,14 +46,18 @@ class SFTConfig(BaseConfig):
 
 
 def encode(
-    demonstrations: Sequence[Demonstration], chat: Chat, max_tokens: int
+    demonstrations: Sequence[Demonstration], chat: Chat, max_tokens: int, max_context: int | None = None
 ) -> tuple[list[Example], dict[str, int]]:
     """Tokens and loss masks of whole conversations; those longer than `max_tokens` are dropped and counted."""
     examples = []
     for row in demonstrations:
         examples.append(chat.conversation((*row.prompt.messages, Message(role="assistant", content=row.response))))
-    kept = [example for example in examples if len(example[0]) <= max_tokens]
-    return kept, {"conversation longer than max_tokens": len(examples) - len(kept)}
+    short = [example for example in examples if len(example[0]) <= max_tokens]
+    kept = [example for example in short if len(example[0]) <= (max_context or max_tokens)]
+    return kept, {
+        "conversation longer than max_tokens": len(examples) - len(short),
+        "conversation longer than the model's context": len(short) - len(kept),
+    }
 
 
 def encode_documents(documents: Sequence[Document], chat: Chat, max_tokens: int) -> list[Example]:
@@ -83,16 +87,13 @@ def train_sft(
     Raises:
         UserError: no demonstration fits into `max_tokens`.
     """
-    examples, dropped = encode(train, policy.chat, config.max_tokens)
-    held_out, held_out_dropped = encode(valid, policy.chat, config.max_tokens)
-    if not examples or not held_out:
-        raise UserError(
-            f"no demonstration is left to train on or to validate with ({dropped})",
-            field="sft.max_tokens",
-            remedy="add demonstrations, or raise max_tokens",
-        )
-    documents = encode_documents(pretraining, policy.chat, config.max_tokens)
-    num_positions = round(config.num_epochs * len(examples))
+    max_tokens = min(config.max_tokens, policy.max_context or config.max_tokens)
+    examples, dropped = encode(train, policy.chat, config.max_tokens, policy.max_context)
+    held_out, held_out_dropped = encode(valid, policy.chat, config.max_tokens, policy.max_context)
+    _refuse_none(examples, train, dropped, "train on")
+    _refuse_none(held_out, valid, held_out_dropped, "validate with")
+    documents = encode_documents(pretraining, policy.chat, max_tokens)
+    num_positions = max(1, round(config.num_epochs * len(examples)))
     num_steps = math.ceil(num_positions / config.batch_size)
     steps_per_epoch = math.ceil(len(examples) / config.batch_size)
     num_documents = (
@@ -109,7 +110,7 @@ def train_sft(
         rows = order.take(examples, step, config.batch_size, last=num_positions)
         if text_order is not None:
             rows += text_order.take(documents, step, num_documents)
-        batch = pack(rows, max_tokens=config.max_tokens, pad_id=policy.chat.pad_id)
+        batch = pack(rows, max_tokens=max_tokens, pad_id=policy.chat.pad_id)
         policy.train()
         with seed_everything_for_step(run.seed, step), autocast(config.precision):
             total_nll, num_tokens = policy.nll(batch)
@@ -120,7 +121,7 @@ def train_sft(
         run.log(step, {"sft/loss": float(loss.detach()), "sft/grad_norm": norm, "sft/learning_rate": rate})
         if step % steps_per_epoch == 0 or step == num_steps:
             policy.eval()
-            metrics = {"sft/valid_loss": mean_nll(policy, held_out, config.max_tokens, config.precision)}
+            metrics = {"sft/valid_loss": mean_nll(policy, held_out, max_tokens, config.precision)}
             if score is not None:
                 metrics["sft/valid_score"] = score(policy)
             best.offer(metrics.get("sft/valid_score", -metrics["sft/valid_loss"]), step)
@@ -137,6 +138,18 @@ def train_sft(
         "chosen_value": best.value,
         "dropped": {"train": dropped, "valid": held_out_dropped},
     }
+
+
+def _refuse_none(
+    examples: Sequence[Example], rows: Sequence[Demonstration], dropped: Mapping[str, int], what: str
+) -> None:
+    if not examples:
+        counted = "".join(f", {number} dropped: {reason}" for reason, number in dropped.items() if number)
+        raise UserError(
+            f"no demonstration to {what} ({len(rows)} given{counted})",
+            field="sft.max_tokens",
+            remedy="add demonstrations of more users, of which some become the validation set, or raise max_tokens",
+        )
 
 
 @torch.no_grad()
