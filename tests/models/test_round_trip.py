@@ -106,6 +106,14 @@ def test_real_pretrained_model(shared_data: Path, tmp_path: Path) -> None:
     assert load_policy(tmp_path / "out").chat.notes == ()  # what was supplied is now there
 
 
+def test_a_generation_config_that_transformers_would_not_write(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model")
+    (path / "generation_config.json").write_text('{"temperature": 0.7, "top_p": 0.9}')
+    policy = load_policy(path)
+    save_policy(policy, tmp_path / "out", LINEAGE)
+    assert plain_model(tmp_path / "out").generation_config.eos_token_id == policy.chat.end_id
+
+
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "gpt_neox"])
 def test_embeddings_grow_by_one_only_when_needed(architecture: str, tmp_path: Path) -> None:
     tokenizer = byte_tokenizer(pad_token=None)

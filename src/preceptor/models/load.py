@@ -1,21 +1,18 @@
 """Models from Hugging Face directories: fp32 weights, dropout off, every problem named."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils import logging as hf_logging
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, GenerationConfig
 
 from preceptor.errors import UserError
 from preceptor.models.checks import check_directory
 from preceptor.models.heads import RewardModel, head_of, init_head
 from preceptor.models.policy import Policy
 from preceptor.models.precision import default_device
+from preceptor.models.quiet import quiet
 from preceptor.text.chat import Chat
 
 
@@ -56,7 +53,7 @@ def new_reward_model(policy_path: str | Path, generator: torch.Generator) -> Rew
     config = type(policy.model.config).from_dict(policy.model.config.to_dict())
     config.num_labels = 1
     try:
-        with _quiet():
+        with quiet():
             model = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").float()
         model.base_model.load_state_dict(policy.model.base_model.state_dict())
     except (ValueError, RuntimeError) as error:
@@ -98,7 +95,7 @@ def _load(auto: Any, path: str | Path) -> tuple[Any, Chat]:
         raise UserError("this is a file; a model is a directory", file=path, remedy="give the directory around it")
     source = str(local) if local.is_dir() else str(path)
     try:
-        with _quiet():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(source)
             model, report = auto.from_pretrained(
                 source,
@@ -144,15 +141,18 @@ def _fit(model: Any, chat: Chat) -> None:
     """Make room for tokens that the chat added, and tell the model's config about padding and the end."""
     num_old, num_tokens = model.get_input_embeddings().num_embeddings, len(chat.tokenizer)
     if num_tokens > num_old:
-        with _quiet():
+        with quiet():
             model.resize_token_embeddings(num_tokens, mean_resizing=False)
         _fill_new_rows(model, num_old)
     model.get_input_embeddings().padding_idx = None  # else the token that served as padding so far never trains
     model.config.get_text_config().pad_token_id = model.config.pad_token_id = chat.pad_id
-    generation = getattr(model, "generation_config", None)
-    if generation is not None:
-        generation.pad_token_id = chat.pad_id
-        generation.eos_token_id = chat.end_id
+    if getattr(model, "generation_config", None) is not None:
+        try:
+            model.generation_config.validate(strict=True)
+        except ValueError:  # as many published ones are: transformers reads them, and then refuses to write them
+            model.generation_config = GenerationConfig(bos_token_id=chat.tokenizer.bos_token_id)
+        model.generation_config.pad_token_id = chat.pad_id
+        model.generation_config.eos_token_id = chat.end_id
 
 
 @torch.no_grad()
@@ -163,16 +163,3 @@ def _fill_new_rows(model: Any, num_old: int) -> None:
             if table is not None:
                 table[num_old:] = table[:num_old].mean(dim=0)
 
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Transformers' progress bars and warnings off: what matters is raised or noted by us."""
-    verbosity, has_bars = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
-    hf_logging.set_verbosity(logging.CRITICAL)
-    hf_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        hf_logging.set_verbosity(verbosity)
-        if has_bars:
-            hf_logging.enable_progress_bar()

@@ -12,6 +12,7 @@ from preceptor.errors import UserError
 from preceptor.models.card import model_card
 from preceptor.models.heads import RewardModel
 from preceptor.models.policy import Policy
+from preceptor.models.quiet import quiet
 from preceptor.runs.disk import folder_written_aside
 
 
@@ -42,7 +43,7 @@ def _save(
     _refuse_nan(actor, path)
     facts = lineage.model_dump(mode="json") if isinstance(lineage, BaseModel) else dict(lineage)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with folder_written_aside(path) as aside:
+    with folder_written_aside(path) as aside, quiet():
         actor.model.save_pretrained(aside)
         actor.chat.tokenizer.save_pretrained(aside)
         (aside / "lineage.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
