@@ -35,12 +35,21 @@ NUM_SAMPLES = 8
 
 
 @dataclass(frozen=True)
+class Preferences:
+    """What a round learned of what labelers prefer."""
+
+    rankings: Artifact[Ranking]
+    heldout_rankings: Artifact[Ranking]
+    reward_model: Done
+    heldout_judge: Done
+    accuracy: AccuracyReport
+
+
+@dataclass(frozen=True)
 class Round:
     """What a round made."""
 
-    reward_model: Done
-    rankings: Artifact[Ranking]
-    accuracy: AccuracyReport
+    learned: Preferences
     policies: Mapping[str, Done]
     forced: str | None
 
@@ -58,7 +67,7 @@ def compare_policies(
     last, recipe = rounds[-1], project.recipe
     policies = {"sft": sft.path / "model"} | {name: done.path / "model" for name, done in last.policies.items()}
     prompts = project.keep("prompts-test", test, "prompts")
-    reward_model = last.reward_model.path / "model"
+    reward_model = last.learned.reward_model.path / "model"
     answers, candidates = answers_stage(project, policies, reward_model, demonstrations, prompts, documents)
     evidence = feedback.evidence(candidates.rows, project.directory / "todo" / "evaluation")
     project.keep("test-rankings", evidence.rankings, "rankings", [candidates.manifest.content_hash])
@@ -111,7 +120,8 @@ def policy_row(one: Answers, evidence: Evidence, feedback: Feedback, test: Seque
 
 def reward_model_facts(last: Round) -> report.RewardModelFacts:
     """How far the reward model can be trusted."""
-    found, gate = last.accuracy, check_gate(last.accuracy)
+    found = last.learned.accuracy
+    gate = check_gate(found)
     estimate = report.Estimate.of
     return report.RewardModelFacts(
         heldout_accuracy=estimate(found.accuracy),

@@ -1,19 +1,20 @@
 """The pipeline: rounds of stages over artifacts. What is done is not done again, what was interrupted goes on."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 
 from preceptor.errors import UserError
 from preceptor.evals import AccuracyReport, check_gate
 from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
-from preceptor.pipeline.evidence import Round, compare_policies, watcher
+from preceptor.pipeline.evidence import Preferences, Round, compare_policies, watcher
 from preceptor.pipeline.feedback import Feedback, held_out, of_training
 from preceptor.pipeline.project import Done, Project
 from preceptor.pipeline.reward import measure_reward_model
 from preceptor.pipeline.sets import PromptSets
 from preceptor.pipeline.stages import candidates_stage, reward_model_stage, rl_stage, sft_stage
-from preceptor.records import Artifact, Demonstration, Document
+from preceptor.records import Artifact, Demonstration, Document, Prompt
 from preceptor.reporting.data import ReportData
 from preceptor.reporting.report import write_report, write_summary
 
@@ -52,36 +53,50 @@ def run_round(
     number: int,
     force: str | None,
 ) -> Round:
-    """Sample candidates, have them ranked, train the reward model on all rankings so far, then the policies."""
+    """Learn what labelers prefer, then the policies, each against that."""
     suffix = f"-{number + 1}" if project.recipe.rounds > 1 else ""
-    samplers = {"sft": sft.path / "model"}
-    if before:
-        name, latest = list(before[-1].policies.items())[-1]
-        samplers[name] = latest.path / "model"
-    prompts = project.keep(f"prompts-reward{suffix}", sets.reward[number], "prompts")
-    candidates = candidates_stage(project, samplers, prompts, f"candidates{suffix}")
-    rows = feedback.rankings(candidates.rows, project.directory / "todo" / f"rankings{suffix}")
-    parents = [candidates.manifest.content_hash]
-    earlier = [row for one in before for row in one.rankings.rows]
-    rankings = project.keep(f"rankings{suffix}", [*earlier, *of_training(rows)], "rankings", parents)
-    heldout = project.keep(f"rankings-held-out{suffix}", held_out(rows), "rankings", parents)
     body = sft.path / "model"
-    reward = reward_model_stage(project, body, rankings, train, f"reward_model{suffix}")
-    accuracy = measure_reward_model(project, reward.path / "model", heldout, rankings, f"reward_accuracy{suffix}")
-    forced = pass_gate(project, accuracy, force)
+    learned = learn_preferences(project, feedback, sets.reward[number], train, body, before, suffix)
+    forced = pass_gate(project, learned.accuracy, force)
     rl_prompts = project.keep("prompts-rl", sets.rl, "prompts")
-    # A judge that RL does not see: what held-out labelers' rankings alone teach.
-    judge = reward_model_stage(project, body, heldout, train, f"reward_model_held_out{suffix}")
-    judges = {"score": reward.path / "model", "heldout_score": judge.path / "model"}
+    judges = {"score": learned.reward_model.path / "model", "heldout_score": learned.heldout_judge.path / "model"}
     watch = watcher(project, feedback, judges, body, sets.test)
     policies = {
         name: rl_stage(
-            project, config, body, reward.path / "model", rl_prompts, documents["train"], watch,
+            project, config, body, judges["score"], rl_prompts, documents["train"], watch,
             name=f"{name}{suffix}", kind=name, forced=forced,
         )
         for name, config in project.recipe.rl.items()
     }  # fmt: skip
-    return Round(reward, rankings, accuracy, policies, forced)
+    return Round(learned, policies, forced)
+
+
+def learn_preferences(
+    project: Project,
+    feedback: Feedback,
+    prompts: Sequence[Prompt],
+    train: Artifact[Demonstration],
+    body: Path,
+    before: Sequence[Round],
+    suffix: str = "",
+) -> Preferences:
+    """Sample candidates, have them ranked, and train the reward model on all rankings so far."""
+    samplers = {"sft": body}
+    if before:
+        name, latest = list(before[-1].policies.items())[-1]
+        samplers[name] = latest.path / "model"
+    kept = project.keep(f"prompts-reward{suffix}", prompts, "prompts")
+    candidates = candidates_stage(project, samplers, kept, f"candidates{suffix}")
+    rows = feedback.rankings(candidates.rows, project.directory / "todo" / f"rankings{suffix}")
+    parents = [candidates.manifest.content_hash]
+    earlier = [row for one in before for row in one.learned.rankings.rows]
+    rankings = project.keep(f"rankings{suffix}", [*earlier, *of_training(rows)], "rankings", parents)
+    heldout = project.keep(f"rankings-held-out{suffix}", held_out(rows), "rankings", parents)
+    reward = reward_model_stage(project, body, rankings, train, f"reward_model{suffix}")
+    accuracy = measure_reward_model(project, reward.path / "model", heldout, rankings, f"reward_accuracy{suffix}")
+    # A judge that RL does not see: what held-out labelers' rankings alone teach.
+    judge = reward_model_stage(project, body, heldout, train, f"reward_model_held_out{suffix}")
+    return Preferences(rankings, heldout, reward, judge, accuracy)
 
 
 def pass_gate(project: Project, accuracy: AccuracyReport, force: str | None) -> str | None:
