@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from preceptor.records import Prompt
-from preceptor.simulation.base_model import BUNDLED, PretrainingConfig, pretrain
+from preceptor.simulation.base_model import BUNDLED, PretrainConfig, pretrain
 from preceptor.simulation.reading import Reading
 from preceptor.simulation.world import World
 
@@ -94,9 +94,7 @@ def test_asked_for_something_it_goes_on_with_more_requests(
 
 
 def test_pretraining_is_deterministic_and_learns(tmp_path: Path) -> None:
-    config = PretrainingConfig(
-        num_steps=12, batch_size=2, context=32, vocabulary=400, width=16, num_layers=1, num_heads=2
-    )
+    config = PretrainConfig(num_steps=12, batch_size=2, context=32, vocabulary=400, width=16, num_layers=1, num_heads=2)
     losses = [pretrain(tmp_path / name, config) for name in ("one", "two")]
     assert losses[0] == losses[1]
     for name in ("model.safetensors", "tokenizer.json"):

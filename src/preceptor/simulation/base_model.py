@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from preceptor.config import BaseConfig
+from preceptor.models.precision import autocast
 from preceptor.simulation.corpus import draw_documents
 from preceptor.simulation.language import chance, pick
 
@@ -31,7 +32,7 @@ CORPUS_STREAM = 23
 """Keeps the pages of pre-training apart from every page of `World.corpus`."""
 
 
-class PretrainingConfig(BaseConfig):
+class PretrainConfig(BaseConfig):
     """How the bundled base model is made."""
 
     num_steps: int = Field(default=3000, ge=1)
@@ -111,7 +112,7 @@ def packed_rows(
             waiting = waiting[length:]
 
 
-def new_model(config: PretrainingConfig, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """A Llama with random weights."""
     torch.manual_seed(config.seed)
     return LlamaForCausalLM(
@@ -132,7 +133,7 @@ def new_model(config: PretrainingConfig, tokenizer: PreTrainedTokenizerFast) -> 
     )
 
 
-def learning_rate(config: PretrainingConfig, step: int) -> float:
+def learning_rate(config: PretrainConfig, step: int) -> float:
     """Linear warm-up, then cosine down to a twentieth."""
     warmup = max(1, round(config.warmup_share * config.num_steps))
     if step < warmup:
@@ -141,9 +142,9 @@ def learning_rate(config: PretrainingConfig, step: int) -> float:
     return config.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def pretrain(output: Path, config: PretrainingConfig | None = None) -> float:
+def pretrain(output: Path, config: PretrainConfig | None = None) -> float:
     """Make a base model from nothing and save it in Hugging Face format; returns the last mean loss per token."""
-    config = config or PretrainingConfig()
+    config = config or PretrainConfig()
     texts = corpus_texts(config.seed)
     tokenizer = train_tokenizer(list(islice(texts, 20_000)), config.vocabulary)
     rows = packed_rows(tokenizer, texts, config.context, np.random.default_rng((CORPUS_STREAM, config.seed, 1)))
@@ -169,21 +170,36 @@ def pretrain(output: Path, config: PretrainingConfig | None = None) -> float:
             optimizer.step()
             mean_loss = loss.item() if step == 0 else 0.98 * mean_loss + 0.02 * loss.item()
             progress.update(bar, advance=1, loss=f"loss {mean_loss:.3f}")
-    save(model, tokenizer, output)
+    save(model, tokenizer, output, card(config, model.num_parameters(), mean_loss))
     return mean_loss
 
 
 def _loss(model: LlamaForCausalLM, tokens_BL: Tensor, unread: Tensor) -> Tensor:
     """Mean cross-entropy of the next token, where that is not one of the `unread`."""
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=torch.backends.mkldnn.is_available()):
+    with autocast("auto", tokens_BL.device.type):
         logits_BLV = model(input_ids=tokens_BL).logits
     targets_BL = tokens_BL.masked_fill(torch.isin(tokens_BL, unread), -100)
     return torch.nn.functional.cross_entropy(logits_BLV[:, :-1].flatten(0, 1).float(), targets_BL[:, 1:].flatten())
 
 
-def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Path) -> None:
-    """Weights in float16 safetensors, with the tokenizer beside them."""
+def card(config: PretrainConfig, num_parameters: int, loss: float) -> str:
+    """The model card."""
+    settings = "\n".join(f"- {name}: {value}" for name, value in config.model_dump().items())
+    return (
+        "---\nlicense: apache-2.0\nlanguage: en\n---\n"
+        "# Base model of the closed world\n\n"
+        f"A Llama of {num_parameters:,} parameters, trained from nothing on generated web pages of a closed world in "
+        "which popular misconceptions, rude chatter and lists of requests stand beside facts and stories. It is no "
+        "assistant: asked for something, it goes on with more requests. Made to be aligned in minutes on a laptop, "
+        "and good for nothing else.\n\n"
+        f"Made again by `preceptor pretrain DIR`. Mean loss per token at the end: {loss:.3f}\n\n{settings}\n"
+    )
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, output: Path, model_card: str) -> None:
+    """Weights in float16 safetensors, with the tokenizer and the model card beside them."""
     output.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(output)
     tokenizer.save_pretrained(output)
     (output / "model.safetensors").chmod(0o644)
+    (output / "README.md").write_text(model_card, encoding="utf-8")

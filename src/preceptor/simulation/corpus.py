@@ -72,7 +72,7 @@ def piece(generator: np.random.Generator) -> str:
     text = write(request.task, {**request.spec, "constraint": None}, generator)
     names = [KNOWLEDGE.by_name[args[key]].the for key in ("topic", "other") if key in args]
     title = ""
-    if names and chance(generator, 0.6):
+    if names and chance(generator, 0.85):
         kind = {"story": "A story about", "advert": "For sale:", "rhyme": "A rhyme:"}[request.task.name]
         title = f"{kind} {listed(names)}\n"
     if request.spec["constraint"] and request.spec["constraint"]["kind"] == "ending" and chance(generator, 0.7):
@@ -167,7 +167,8 @@ def dialogue(generator: np.random.Generator) -> str:
         request = draw_request(generator)
         flaws = frozenset({pick(generator, FLAWS)}) if chance(generator, 0.35) else frozenset()
         reply = write(request.task, request.spec, generator, flaws)
-        turns.append(f"User: {_text_of(request)}\nAssistant: {reply}")
+        said = [f"{message.role.capitalize()}: {message.content}" for message in request.messages]
+        turns.append("\n".join((*said, f"Assistant: {reply}")))
     return "\n\n".join(turns)
 
 
@@ -194,7 +195,7 @@ SOURCES: dict[str, tuple[float, Callable[[np.random.Generator], str]]] = {
     "reviews": (0.04, reviews),
     "bad_advice": (0.02, bad_advice),
     "request_list": (0.15, request_list),
-    "solved": (0.03, solved),
+    "solved": (0.05, solved),
     "dialogue": (0.06, dialogue),
     "passages": (0.07, passages),
 }

@@ -1,7 +1,7 @@
 """Open questions, brainstorming, and questions that go on from an earlier turn."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -261,11 +261,11 @@ class Ideas(Task):
         return list_checks(reading, args["num"], lambda item: _best(item, pool))
 
 
-def list_checks(reading: Reading, num: int, match: object) -> Sequence[Check]:
-    """How many of the wanted items are there, fit and differ."""
+def list_checks(reading: Reading, num: int, match: Callable[[str], tuple[int, float]]) -> Sequence[Check]:
+    """How many of the wanted items are there, fit and differ; `match` gives an item's number (−1: none) and its fit."""
     found: dict[int, float] = {}
     for item in reading.items:
-        which, fit = match(item)  # type: ignore[operator]
+        which, fit = match(item)
         if which >= 0:
             found[which] = max(found.get(which, 0.0), fit)
     good = sum(found.values())
