@@ -1,9 +1,10 @@
-"""Writes the pages of this folder that are made from the code: `config.md` and `records.md`. Run by `make docs`."""
+"""Writes what is made from the code: `config.md`, `records.md`, the tables of `simulation.md`. Run by `make docs`."""
 
 import inspect
 import json
+import re
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -19,7 +20,11 @@ from preceptor.importers.base import ImportConfig
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import KINDS, Labeler, Manifest, Message, Response, Sampling
 from preceptor.runs.lineage import Lineage
-from preceptor.simulation import base_model
+from preceptor.simulation import base_model, corpus, judge
+from preceptor.simulation.answers import GENERAL_FLAWS, PARTICULAR_FLAWS
+from preceptor.simulation.knowledge import TABLES
+from preceptor.simulation.labeler_agreement import TARGET_AGREEMENT
+from preceptor.simulation.requests import TASKS, USE_CASE_SHARES
 
 DOCS = Path(__file__).parent
 
@@ -88,7 +93,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
-    return {"config.md": config_page(), "records.md": records_page()}
+    return {"config.md": config_page(), "records.md": records_page(), "simulation.md": simulation_page()}
 
 
 def config_page() -> str:
@@ -122,6 +127,78 @@ def records_page() -> str:
     for record in RECORDS_AFTER:
         parts.append(section(record.__name__, flat(record.__doc__), table(record, None, ""), level=2))
     return "\n".join(parts)
+
+
+def simulation_page() -> str:
+    """The page as it is written, with its tables made anew."""
+    text = (DOCS / "simulation.md").read_text(encoding="utf-8")
+    for name, made in WORLD.items():
+        block = f"<!-- made: {name} -->\n{made()}\n<!-- /made -->"
+        text, count = re.subn(rf"<!-- made: {name} -->.*?<!-- /made -->", lambda _, b=block: b, text, flags=re.DOTALL)
+        if count != 1:
+            raise ValueError(f"simulation.md needs one place for '{name}', it has {count}")
+    return text
+
+
+def lines_of(head: str, rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
+    rule = "|" + "---|" * len(head.split(","))
+    return "\n".join(["| " + head.replace(",", " |") + " |", rule, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def entities_table() -> str:
+    """What the world knows about."""
+    rows = []
+    for kind, (attributes, text) in TABLES.items():
+        lines = text.strip().splitlines()
+        misbelieved = sum(cell.count("/") for line in lines for cell in line.split("|"))
+        rows.append((kind, str(len(lines)), ", ".join(attributes), str(misbelieved)))
+    return lines_of("kind, entities, what is known of each, misconceptions", rows)
+
+
+def use_cases_table() -> str:
+    """Use cases with their shares and tasks."""
+    tasks = {
+        use_case: [name for name, task in TASKS.items() if task.use_case == use_case] for use_case in USE_CASE_SHARES
+    }
+    rows = [(f"`{use_case}`", f"{share} %", ", ".join(tasks[use_case])) for use_case, share in USE_CASE_SHARES.items()]
+    return lines_of("use case, share, tasks", rows)
+
+
+def flaws_table() -> str:
+    """Flaws by kind."""
+    named = {"general": GENERAL_FLAWS, "particular": PARTICULAR_FLAWS}
+    return lines_of("kind, flaws", [(kind, ", ".join(f"`{flaw}`" for flaw in flaws)) for kind, flaws in named.items()])
+
+
+def utility_formula() -> str:
+    """The formula as the judge states it, with its weights."""
+    formula, _, where = (inspect.getdoc(judge.utility) or "").partition("\n\n")
+    weights = [(name, str(weight), "share") for name, weight in judge.WEIGHTS.items()]
+    penalties = [(name, f"−{penalty}", "penalty") for name, penalty in judge.PENALTIES.items()]
+    table = lines_of("part, weight, what", weights + penalties)
+    return f"```\n{formula}\n```\n\n{' '.join(where.split())}\n\n{table}"
+
+
+def agreement_table() -> str:
+    """The agreement that each group is calibrated to."""
+    rows = [(group.replace("_", "-"), f"{100 * target:.1f} %") for group, target in TARGET_AGREEMENT.items()]
+    return lines_of("group, target", rows)
+
+
+def pages_table() -> str:
+    """Kinds of page of the corpus."""
+    rows = []
+    for name, (share, writer) in corpus.SOURCES.items():
+        rows.append((name.replace("_", " "), f"{100 * share:.0f} %", (writer.__doc__ or "").splitlines()[0]))
+    return lines_of("kind of page, share, what", rows)
+
+
+WORLD: dict[str, Callable[[], str]] = {
+    "entities": entities_table, "use_cases": use_cases_table, "flaws": flaws_table, "utility": utility_formula,
+    "agreement": agreement_table, "pages": pages_table,
+}  # fmt: skip
+"""Place in simulation.md → what stands there."""
 
 
 def pretraining_config() -> type[BaseConfig]:
