@@ -133,7 +133,7 @@ def simulation_page() -> str:
     """The page as it is written, with its tables made anew."""
     text = (DOCS / "simulation.md").read_text(encoding="utf-8")
     for name, made in WORLD.items():
-        block = f"<!-- made: {name} -->\n{made()}\n<!-- /made -->"
+        block = f"<!-- made: {name} -->\n\n{made()}\n\n<!-- /made -->"
         text, count = re.subn(rf"<!-- made: {name} -->.*?<!-- /made -->", lambda _, b=block: b, text, flags=re.DOTALL)
         if count != 1:
             raise ValueError(f"simulation.md needs one place for '{name}', it has {count}")
