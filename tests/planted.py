@@ -6,6 +6,7 @@ words are better depends on the prompt, so nothing that reads responses alone (l
 
 import random
 from pathlib import Path
+from typing import Literal
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -65,22 +66,25 @@ def demonstrations(num: int, split: Split = "train", *, first: int = 0) -> list[
     return rows
 
 
-def rankings(
-    num: int, *, seed: int = 0, first: int = 0, labeler: Labeler = TRAINING, is_shuffled: bool = False
-) -> list[Ranking]:
-    """Rankings of four: two responses have the words that were asked for, and tie, before two that do not.
+Preference = Literal["wanted", "kind", "shuffled"]
 
-    `is_shuffled` gives the responses' places to others at random, as a column sorted apart from its row would.
+
+def rankings(
+    num: int, *, seed: int = 0, first: int = 0, labeler: Labeler = TRAINING, prefers: Preference = "wanted"
+) -> list[Ranking]:
+    """Rankings of four, two tied before two.
+
+    `prefers`: "wanted" puts the words that were asked for first; "kind" puts kind words first, whatever was asked,
+    which is learned sooner; "shuffled" is "wanted" with places given to others at random, as in a column sorted apart.
     """
     chance, rows = random.Random(seed), []
     for asked in prompts(num, first=first):
-        right, words = wanted(asked), list(MANNERS.values()) * 2
+        right, words = wanted(asked) if prefers == "wanted" else "dear", list(MANNERS.values()) * 2
         chance.shuffle(words)
-        responses = tuple(
-            Response(id=name, text=sentence(word, chance)) for name, word in zip("ABCD", words, strict=True)
-        )
-        names = [name for name, word in zip("ABCD", words, strict=True) if word == right]
-        if is_shuffled:
+        shown = dict(zip("ABCD", words, strict=True))
+        responses = tuple(Response(id=name, text=sentence(word, chance)) for name, word in shown.items())
+        names = [name for name, word in shown.items() if word == right]
+        if prefers == "shuffled":
             names = chance.sample("ABCD", 2)
         groups = (tuple(sorted(names)), tuple(sorted(set("ABCD") - set(names))))
         rows.append(

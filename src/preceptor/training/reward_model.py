@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
+from preceptor.models.forward import max_context
 from preceptor.models.heads import RewardModel
 from preceptor.models.precision import Precision, autocast
 from preceptor.models.scoring import score_responses
@@ -17,7 +19,7 @@ from preceptor.records import Demonstration, Ranking
 from preceptor.runs.run import Run
 from preceptor.text.batches import RankingBatch
 from preceptor.text.chat import Chat
-from preceptor.training.optim import OptimConfig, apply_gradients, build_optimizer, learning_rate, mean_of
+from preceptor.training.optim import OptimConfig, apply_gradients, build_optimizer, learning_rate
 from preceptor.training.stream import Stream
 
 
@@ -57,14 +59,15 @@ def train_reward_model(
     Raises:
         UserError: no ranking has an untied pair.
     """
-    usable, dropped = usable_rankings(rankings, reward_model.chat, config.max_tokens)
+    max_tokens = min(config.max_tokens, max_context(reward_model.model) or config.max_tokens)
+    usable, dropped = usable_rankings(rankings, reward_model.chat, max_tokens)
     if not usable:
         raise UserError(
-            f"no ranking has an untied pair of responses that fit into max_tokens ({dropped})",
+            f"no ranking has an untied pair of responses that fit into {max_tokens} tokens ({dropped})",
             field="reward_model.max_tokens",
             remedy="add rankings that prefer one response to another, or raise max_tokens",
         )
-    num_positions = round(config.num_epochs * len(usable))
+    num_positions = max(1, round(config.num_epochs * len(usable)))
     num_steps = math.ceil(num_positions / config.batch_size)
     optimizer = build_optimizer(reward_model, config.optim)
     state = run.state(reward_model=reward_model, optimizer=optimizer)
@@ -72,16 +75,13 @@ def train_reward_model(
     reward_model.eval()  # dropout stays off: the score is also PPO's reward
     for step in run.steps(num_steps, state, label="Reward model"):
         rows = order.take(usable, step, config.batch_size, last=num_positions)
-        metrics = []
-        for start in range(0, len(rows), config.micro_batch_size):
-            part = rows[start : start + config.micro_batch_size]
-            metrics.append(_accumulate(config, reward_model, part, num_rankings=len(rows)))
+        metrics = _accumulate(config, reward_model, rows, max_tokens)
         rate = learning_rate(step, num_steps, config.optim)
         norm = apply_gradients(optimizer, rate, config.optim.max_grad_norm)
-        run.log(step, mean_of(metrics) | {"reward_model/grad_norm": norm, "reward_model/learning_rate": rate})
+        run.log(step, metrics | {"reward_model/grad_norm": norm, "reward_model/learning_rate": rate})
         if run.every(config.save_every, step):
             run.save(step)
-    shift = shift_bias(reward_model, demonstrations, config)
+    shift, dropped["demonstration too long to fix the zero"] = shift_bias(reward_model, demonstrations, max_tokens)
     return {"num_steps": num_steps, "num_rankings": len(usable), "bias_shift": shift, "dropped": dropped}
 
 
@@ -101,27 +101,58 @@ def usable_rankings(rankings: Sequence[Ranking], chat: Chat, max_tokens: int) ->
 
 
 def _accumulate(
-    config: RewardModelConfig, reward_model: RewardModel, rankings: Sequence[Ranking], *, num_rankings: int
+    config: RewardModelConfig, reward_model: RewardModel, rankings: Sequence[Ranking], max_tokens: int
 ) -> dict[str, float]:
-    """Gradients of a part of the batch, already divided by the whole batch's number of rankings."""
-    batch, _ = RankingBatch.of(rankings, reward_model.chat, config.max_tokens)
-    with autocast(config.precision):
-        scores_B = reward_model.scores(batch.tokens_BL, batch.token_mask_BL)
-    loss, correct, num_pairs = ranking_loss(
-        scores_B.float(), batch.ranking_id_B, batch.rank_B, pair_weight=config.pair_weight
-    )
-    (loss / num_rankings).backward()
+    """Gradients of the mean loss over rankings, `micro_batch_size` of them at a time; and the batch's metrics."""
+    total_loss = total_correct = 0.0
+    total_pairs = 0
+    scores: list[Tensor] = []
+    for start in range(0, len(rankings), config.micro_batch_size):
+        part = rankings[start : start + config.micro_batch_size]
+        batch, _ = RankingBatch.of(part, reward_model.chat, max_tokens)
+        with autocast(config.precision):
+            scores_B = reward_model.scores(batch.tokens_BL, batch.token_mask_BL).float()
+        loss, correct, num_pairs = ranking_loss(
+            scores_B, batch.ranking_id_B, batch.rank_B, pair_weight=config.pair_weight
+        )
+        (loss / len(rankings)).backward()
+        total_loss += float(loss.detach())
+        total_correct += float(correct)
+        total_pairs += int(num_pairs)
+        scores.append(scores_B.detach())
     return {
-        "reward_model/loss": float(loss.detach()) / len(rankings),
-        "reward_model/accuracy": float(correct) / max(1, int(num_pairs)),
-        "reward_model/score_std": float(scores_B.detach().float().std()),
+        "reward_model/loss": total_loss / len(rankings),
+        "reward_model/accuracy": total_correct / total_pairs,
+        "reward_model/score_std": float(torch.cat(scores).std(correction=0)),
     }
 
 
 @torch.no_grad()
-def shift_bias(reward_model: RewardModel, demonstrations: Sequence[Demonstration], config: RewardModelConfig) -> float:
-    """Move the bias so that the labelers' demonstrations have mean score 0 (Ouyang et al. 2022, appendix C.2)."""
-    items = [(row.prompt.messages, row.response) for row in demonstrations]
-    mean = sum(score_responses(reward_model, items, precision="float32")) / len(items)
+def shift_bias(
+    reward_model: RewardModel, demonstrations: Sequence[Demonstration], max_tokens: int
+) -> tuple[float, int]:
+    """Move the bias so that the labelers' demonstrations have mean score 0 (Ouyang et al. 2022, appendix C.2).
+
+    Returns the shift, and the number of demonstrations left out because they are longer than `max_tokens`.
+
+    Raises:
+        UserError: no demonstration is left.
+    """
+    chat = reward_model.chat
+    fitting = [
+        row
+        for row in demonstrations
+        if len(chat.prompt(row.prompt.messages) + chat.response(row.response)) <= max_tokens
+    ]
+    if not fitting:
+        raise UserError(
+            f"none of {len(demonstrations)} demonstrations fits into {max_tokens} tokens, so scores have no zero",
+            field="reward_model.max_tokens",
+            remedy="add demonstrations, or raise max_tokens",
+        )
+    scores = score_responses(
+        reward_model, [(row.prompt.messages, row.response) for row in fitting], precision="float32"
+    )
+    mean = sum(scores) / len(scores)
     reward_model.bias = reward_model.bias - mean
-    return -mean
+    return -mean, len(demonstrations) - len(fitting)
