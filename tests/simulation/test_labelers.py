@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from preceptor.records import Prompt, Response
+from preceptor.simulation.judge import Judgement
 from preceptor.simulation.labeler_agreement import TARGET_AGREEMENT, calibrate, measure_agreement
 from preceptor.simulation.labeler_habits import TASTES, Group, features
 from preceptor.simulation.labelers import SimulatedLabeler, latent_flags, panel, tied_ranks
@@ -17,6 +18,7 @@ from preceptor.simulation.world import FLAWS, World
 from preceptor.stats import Agreement, accuracy, agreement_interval, fit_logistic, kendall_tau_b, pairwise_agreement
 
 WORLD = World()
+JUDGED: dict[tuple[str, str, str], Judgement] = {}
 SIZES: dict[Group, int] = {"training": 10, "held_out": 8}
 TOLERANCE: dict[Group, float] = {"training": 0.015, "held_out": 0.013}
 Candidates = list[tuple[Prompt, list[str]]]
@@ -38,9 +40,21 @@ def candidates(seed: int, num: int) -> Candidates:
     return [(prompt, texts) for prompt, texts in rows if len(texts) > 1]
 
 
+def gold(prompt: Prompt, text: str) -> Judgement:
+    key = (prompt.id, prompt.text, text)
+    if key not in JUDGED:
+        JUDGED[key] = WORLD.judge(prompt, text)
+    return JUDGED[key]
+
+
+def pool_of(group: Group, seed: int, size: int) -> list[SimulatedLabeler]:
+    """A panel whose gold judgements are remembered from test to test."""
+    return [replace(labeler, judged=JUDGED) for labeler in panel(WORLD, seed, group, size)]
+
+
 @cache
 def calibrated(group: Group, seed: int = 0) -> tuple[SimulatedLabeler, ...]:
-    pool = panel(WORLD, seed, group, SIZES[group])
+    pool = pool_of(group, seed, SIZES[group])
     return tuple(calibrate(pool, candidates(100 + seed, 150), TARGET_AGREEMENT[group]))
 
 
@@ -75,7 +89,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 def test_order_of_service_does_not_matter() -> None:
     rows = candidates(1, 12)
-    (labeler,), (again,) = panel(WORLD, 5, "held_out", 1), panel(WORLD, 5, "held_out", 1)
+    (labeler,), (again,) = pool_of("held_out", 5, 1), pool_of("held_out", 5, 1)
     alone = {prompt.id: labeler.demonstrate(prompt).model_dump_json() for prompt, _ in rows}
     for number, (prompt, texts) in reversed(list(enumerate(rows))):
         assert again.demonstrate(prompt).model_dump_json() == alone[prompt.id]
@@ -85,7 +99,7 @@ def test_order_of_service_does_not_matter() -> None:
 
 
 def test_a_pool_is_the_beginning_of_a_larger_one() -> None:
-    small, large = panel(WORLD, 0, "training", 4), panel(WORLD, 0, "training", 11)
+    small, large = pool_of("training", 0, 4), pool_of("training", 0, 11)
     assert [labeler.habits for labeler in small] == [labeler.habits for labeler in large[:4]]
     ids = [labeler.labeler.id for labeler in large]
     assert len(set(ids)) == 11
@@ -95,7 +109,7 @@ def test_a_pool_is_the_beginning_of_a_larger_one() -> None:
 def test_every_label_says_simulated_and_its_group() -> None:
     prompt, texts = candidates(1, 3)[0]
     for group in SIZES:
-        labeler = panel(WORLD, 0, group, 1)[0]
+        labeler = pool_of(group, 0, 1)[0]
         response = as_responses(texts)[0]
         for label in (
             labeler.rank("t", prompt, as_responses(texts)),
@@ -105,43 +119,51 @@ def test_every_label_says_simulated_and_its_group() -> None:
             assert (label.labeler.origin, label.labeler.group) == ("simulated", group)
 
 
-@pytest.mark.parametrize("group", ["training", "held_out"])
-def test_calibrated_agreement_is_that_of_the_paper(group: Group) -> None:
-    # Fresh prompts; two labelers at a time as in practice, at least the 1,038 pairs that ± 1.3 % asks for.
-    pool = calibrated(group)
-    found: list[dict[str, dict[str, int]]] = []
-    for number, (prompt, texts) in enumerate(candidates(7, 250)):
-        couple = (pool[number % len(pool)], pool[(number + 1 + number // len(pool)) % len(pool)])
-        if couple[0] is not couple[1]:
-            rank = {one.labeler.id: one.rank(f"t{number}", prompt, as_responses(texts)).ranks() for one in couple}
-            found.append(rank)
-    in_couples = pairwise_agreement([list(item.values()) for item in found])
-    assert in_couples.num_untied_pairs >= 1038
-    interval = agreement_interval(found, seed=0)
-    assert interval.low - TOLERANCE[group] < TARGET_AGREEMENT[group] < interval.high + TOLERANCE[group]
-    everybody = measure_agreement(pool, candidates(7, 250))
-    assert everybody.ties_excluded == pytest.approx(TARGET_AGREEMENT[group], abs=TOLERANCE[group])
+def in_couples(pool: Sequence[SimulatedLabeler], rows: Candidates) -> list[dict[str, dict[str, int]]]:
+    """Each prompt ranked by two labelers, as when a part of the tasks is given out twice."""
+    items = []
+    for number, (prompt, texts) in enumerate(rows):
+        turn = 1 + number // len(pool) % (len(pool) - 1)
+        couple = (pool[number % len(pool)], pool[(number + turn) % len(pool)])
+        responses = as_responses(texts)
+        items.append({one.labeler.id: one.rank(f"t{number}", prompt, responses).ranks() for one in couple})
+    return items
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("group", ["training", "held_out"])
-def test_calibration_hits_its_own_responses_and_is_deterministic(group: Group, seed: int) -> None:
+def test_calibrated_agreement_is_that_of_the_paper(group: Group, seed: int) -> None:
     pool, rows = calibrated(group, seed), candidates(100 + seed, 150)
-    again = calibrate(panel(WORLD, seed, group, SIZES[group]), rows, TARGET_AGREEMENT[group])
-    assert [one.habits for one in again] == [one.habits for one in pool]
     assert len({one.habits.gap_scale for one in pool}) == 1
-    assert measure_agreement(pool, rows).ties_excluded == pytest.approx(TARGET_AGREEMENT[group], abs=0.01)
+    found = measure_agreement(pool, rows)
+    assert found.num_untied_pairs > 3989  # what ± 1.3 % asks for, were it a 95 % interval
+    assert found.ties_excluded == pytest.approx(TARGET_AGREEMENT[group], abs=0.01)
+
+
+@pytest.mark.parametrize("group", ["training", "held_out"])
+def test_agreement_on_other_prompts_is_that_of_the_paper_within_its_interval(group: Group) -> None:
+    items = in_couples(calibrated(group), candidates(7, 250))
+    found = pairwise_agreement([list(item.values()) for item in items])
+    assert found.num_untied_pairs >= 1038  # what ± 1.3 % asks for, were it a standard error
+    interval = agreement_interval(items, seed=0)
+    assert interval.high - interval.low < 0.16
+    assert interval.low - TOLERANCE[group] < TARGET_AGREEMENT[group] < interval.high + TOLERANCE[group]
+
+
+def test_calibration_is_a_function_of_its_arguments() -> None:
+    again = calibrate(panel(WORLD, 0, "held_out", 8), candidates(100, 150), TARGET_AGREEMENT["held_out"])
+    assert [one.habits for one in again] == [one.habits for one in calibrated("held_out")]
 
 
 @pytest.mark.parametrize(("group", "tolerance"), [("training", 0.05), ("held_out", 0.03)])
 def test_default_scale_is_near_the_paper(group: Group, tolerance: float) -> None:
-    found = measure_agreement(panel(WORLD, 0, group, SIZES[group]), candidates(7, 120))
+    found = measure_agreement(pool_of(group, 0, SIZES[group]), candidates(7, 120))
     assert found.ties_excluded == pytest.approx(TARGET_AGREEMENT[group], abs=tolerance)
 
 
 def test_calibration_of_responses_that_are_alike_takes_the_best_it_finds() -> None:
     prompt, texts = candidates(1, 3)[0]
-    pool = panel(WORLD, 0, "training", 4)
+    pool = pool_of("training", 0, 4)
     with pytest.raises(ValueError, match="two different responses"):
         calibrate(pool, [(prompt, [texts[0], texts[0]])], 0.726)
     with pytest.raises(ValueError, match="two labelers"):
@@ -173,7 +195,7 @@ def test_ties_by_threshold() -> None:
 
 def test_a_malicious_labeler_agrees_by_chance_only() -> None:
     honest = calibrated("held_out")[0]
-    random_one = with_habits(panel(WORLD, 99, "held_out", 2)[1], lapse_rate=1.0)
+    random_one = with_habits(pool_of("held_out", 99, 2)[1], lapse_rate=1.0)
     found = measure_agreement([honest, random_one], candidates(7, 250))
     assert found.num_untied_pairs > 3000
     assert found.ties_excluded == pytest.approx(0.5, abs=0.03)
@@ -181,7 +203,7 @@ def test_a_malicious_labeler_agrees_by_chance_only() -> None:
 
 def test_noise_alone_makes_nobody_agree() -> None:
     taste = (0.0,) * len(TASTES)
-    deaf = [with_habits(labeler, gap_scale=1e-9, taste=taste) for labeler in panel(WORLD, 0, "training", 4)]
+    deaf = [with_habits(labeler, gap_scale=1e-9, taste=taste) for labeler in pool_of("training", 0, 4)]
     assert measure_agreement(deaf, candidates(7, 150)).ties_excluded == pytest.approx(0.5, abs=0.02)
 
 
@@ -217,13 +239,13 @@ def test_the_longer_of_two_equally_good_responses_has_an_advantage() -> None:
     def is_counted(prompt: Prompt, first: str, second: str) -> bool:
         if max(length(first), length(second)) < 1.5 * min(length(first), length(second)):
             return False
-        return abs(WORLD.judge(prompt, first).utility - WORLD.judge(prompt, second).utility) < 0.05
+        return abs(gold(prompt, first).utility - gold(prompt, second).utility) < 0.05
 
     pool = [*calibrated("training"), *calibrated("held_out")]
     share, num = preference(
-        pool, candidates(8, 600), is_counted, lambda _, winner, loser: length(winner) > length(loser)
+        pool, candidates(8, 400), is_counted, lambda _, winner, loser: length(winner) > length(loser)
     )
-    assert num > 300
+    assert num > 200
     assert 0.53 < share < 0.7
     place = TASTES.index("length")
     indifferent = [
@@ -231,7 +253,7 @@ def test_the_longer_of_two_equally_good_responses_has_an_advantage() -> None:
         for labeler in pool
     ]
     opposed, _ = preference(
-        indifferent, candidates(8, 600), is_counted, lambda _, winner, loser: length(winner) > length(loser)
+        indifferent, candidates(8, 400), is_counted, lambda _, winner, loser: length(winner) > length(loser)
     )
     assert opposed < 0.45
 
@@ -274,32 +296,32 @@ def test_ratings_follow_rankings_but_not_slavishly() -> None:
 
 
 def test_flags_have_the_sensitivity_and_specificity_of_their_labeler() -> None:
-    labeler = with_habits(panel(WORLD, 0, "training", 1)[0], sensitivity=0.8, specificity=0.95)
+    labeler = with_habits(pool_of("training", 0, 1)[0], sensitivity=0.8, specificity=0.95)
     there, not_there = [], []
     for prompt, texts in candidates(7, 250):
         for response in as_responses(texts):
             flags = labeler.rate(prompt, response).flags
-            for flag, is_there in latent_flags(WORLD.judge(prompt, response.text)).items():
+            for flag, is_there in latent_flags(gold(prompt, response.text)).items():
                 (there if is_there else not_there).append(flag in flags)
     assert np.mean(there) == pytest.approx(0.8, abs=0.03)
     assert 1 - np.mean(not_there) == pytest.approx(0.95, abs=0.015)
 
 
 def test_constraint_flag_only_where_there_is_a_constraint() -> None:
-    labeler = with_habits(panel(WORLD, 0, "training", 1)[0], sensitivity=1.0, specificity=1.0)
+    labeler = with_habits(pool_of("training", 0, 1)[0], sensitivity=1.0, specificity=1.0)
     seen = set()
     for prompt, texts in candidates(7, 80):
         for response in as_responses(texts):
-            kept = WORLD.judge(prompt, response.text).constraint_satisfied
+            kept = gold(prompt, response.text).constraint_satisfied
             assert ("satisfies_constraint" in labeler.rate(prompt, response).flags) == bool(kept)
             seen.add(kept)
     assert seen == {None, True, False}
 
 
 def test_about_half_of_the_demonstrations_are_flawed_each_labeler_in_its_own_way() -> None:
-    pool = panel(WORLD, 0, "training", 10)
+    pool = pool_of("training", 0, 10)
     quality = np.array([
-        [WORLD.judge(prompt, labeler.demonstrate(prompt).response).utility for prompt in WORLD.prompts(120, 11)]
+        [gold(prompt, labeler.demonstrate(prompt).response).utility for prompt in WORLD.prompts(120, 11)]
         for labeler in pool
     ])  # fmt: skip
     assert np.mean(quality < 0.99) == pytest.approx(0.5, abs=0.06)
@@ -309,7 +331,7 @@ def test_about_half_of_the_demonstrations_are_flawed_each_labeler_in_its_own_way
 
 
 def test_cohorts_differ_and_cancel_out() -> None:
-    pool = panel(WORLD, 4, "training", 1000)
+    pool = pool_of("training", 4, 1000)
     tastes = np.array([labeler.habits.taste for labeler in pool])
     cohorts = np.array([labeler.habits.cohort for labeler in pool])
     centres = np.array([tastes[cohorts == cohort].mean(axis=0) for cohort in range(5)])
@@ -324,7 +346,7 @@ def test_cross_validation_over_cohorts_finds_a_gap() -> None:
     gaps = []
     for seed in (0, 1, 2):
         pool = calibrated("training", seed)
-        train, test = candidates(21, 250), candidates(22, 200)
+        train, test = candidates(7, 200), candidates(8, 200)
         for fold in range(5):
             inside = [labeler for labeler in pool if labeler.habits.cohort != fold]
             outside = [labeler for labeler in pool if labeler.habits.cohort == fold]
@@ -338,7 +360,7 @@ def differences(pool: Sequence[SimulatedLabeler], rows: Candidates) -> np.ndarra
     for number, (prompt, texts) in enumerate(rows):
         known = []
         for text in texts:
-            judgement = WORLD.judge(prompt, text)
+            judgement = gold(prompt, text)
             known.append(np.array([judgement.utility, *features(text, judgement)]))
         for turn in range(2):
             labeler = pool[(number + turn * 3) % len(pool)]
@@ -350,12 +372,12 @@ def differences(pool: Sequence[SimulatedLabeler], rows: Candidates) -> np.ndarra
 def test_gold_utility_decides_in_the_end() -> None:
     # Loud quality and no taste: the ranking is that of the gold judge.
     labeler = with_habits(
-        panel(WORLD, 0, "held_out", 1)[0], gap_scale=1e6, taste=(0.0,) * len(TASTES), lapse_rate=0.0, tie_threshold=1e-9
+        pool_of("held_out", 0, 1)[0], gap_scale=1e6, taste=(0.0,) * len(TASTES), lapse_rate=0.0, tie_threshold=1e-9
     )
     for number, (prompt, texts) in enumerate(candidates(7, 40)):
-        gold = {f"r{i}": -round(WORLD.judge(prompt, text).utility, 4) for i, text in enumerate(texts)}
-        if len(set(gold.values())) == len(gold):
-            tau = kendall_tau_b(labeler.rank(f"t{number}", prompt, as_responses(texts)).ranks(), gold)
+        best = {f"r{i}": -round(gold(prompt, text).utility, 4) for i, text in enumerate(texts)}
+        if len(set(best.values())) == len(best):
+            tau = kendall_tau_b(labeler.rank(f"t{number}", prompt, as_responses(texts)).ranks(), best)
             assert tau == pytest.approx(1.0)
 
 

@@ -143,11 +143,12 @@ class SimulatedLabeler:
         return self.scale * self._appeal(prompt, text) + self._noise(prompt, text)
 
     def _appeal(self, prompt: Prompt, text: str) -> float:
-        judgement = self._judge(prompt, text)
+        judgement = self.judge(prompt, text)
         own = sum(w * f for w, f in zip(self.habits.taste, features(text, judgement), strict=True))
         return judgement.utility + own
 
-    def _judge(self, prompt: Prompt, text: str) -> Judgement:
+    def judge(self, prompt: Prompt, text: str) -> Judgement:
+        """The gold judgement behind this labeler's impression."""
         key = (prompt.id, prompt.text, text)
         if key not in self.judged:
             if len(self.judged) >= MAX_REMEMBERED:
@@ -162,7 +163,7 @@ class SimulatedLabeler:
     def _flags(self, prompt: Prompt, text: str) -> frozenset[Flag]:
         habits = self.habits
         ticked = []
-        for flag, is_there in latent_flags(self._judge(prompt, text)).items():
+        for flag, is_there in latent_flags(self.judge(prompt, text)).items():
             chance = habits.sensitivity if is_there else 1 - habits.specificity
             if self._uniform("flag", flag, prompt.id, text) < chance:
                 ticked.append(flag)
