@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from preceptor.errors import UserError
 
@@ -17,6 +17,21 @@ class BaseConfig(BaseModel):
     """An immutable node of the recipe; each field's docstring is its documentation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_defaults_of_the_place(cls, values: Any) -> Any:
+        """A section given in part keeps the rest of what its place sets by default, not of its class."""
+        if not isinstance(values, Mapping):
+            return values
+        filled = dict(values)
+        for name, field in cls.model_fields.items():
+            given = filled.get(name)
+            if isinstance(field.default, BaseConfig) and isinstance(given, Mapping):
+                default = field.default.model_dump(exclude_unset=True)
+                if given.get("type", default.get("type")) == default.get("type"):
+                    filled[name] = merge(default, given)
+        return filled
 
 
 def load_config(config: type[ConfigT], path: Path | None = None, overrides: Sequence[str] = ()) -> ConfigT:
@@ -29,7 +44,7 @@ def load_config(config: type[ConfigT], path: Path | None = None, overrides: Sequ
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
-            raise UserError(f"'{override}' is not KEY=VALUE", remedy="write for example rl.kl.coef=0.05")
+            raise UserError(f"'{override}' is not KEY=VALUE", remedy="write for example rl.ppo.kl.coef=0.05")
         _set(values, key.split("."), yaml.safe_load(text))
     try:
         return config.model_validate(values)

@@ -142,7 +142,6 @@ def test_the_defaults_in_the_page_are_the_recipe_s() -> None:
         assert json.loads(shown[name].strip("`")) == value, name
 
 
-@pytest.mark.xfail(reason="a section that is given in part loses the defaults of its place", strict=True)
 def test_a_default_holds_when_only_its_neighbour_is_given() -> None:
     recipe = load_config(Recipe, None, ["reward_model.optim.schedule=linear", "rl.ppo.optim.eps=1e-6"])
     assert recipe.reward_model.optim.learning_rate == Recipe().reward_model.optim.learning_rate

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from preceptor.errors import UserError
 from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Rating
 
 
@@ -44,11 +45,23 @@ class Feedback(Protocol):
         """Whether the prompt states a constraint that a response can satisfy."""
 
 
-def held_out(rows: Sequence[Ranking]) -> list[Ranking]:
-    """Rankings by held-out labelers."""
-    return [row for row in rows if row.labeler.group == "held_out"]
+def apart(rows: Sequence[Ranking]) -> tuple[list[Ranking], list[Ranking]]:
+    """Rankings to train on and rankings to measure on; what held-out labelers did never trains.
 
+    Measured on held-out labelers' rankings where there are any, on those outside the train split elsewhere.
 
-def of_training(rows: Sequence[Ranking]) -> list[Ranking]:
-    """Rankings by labelers of the training group: the only ones that train."""
-    return [row for row in rows if row.labeler.group == "training"]
+    Raises:
+        UserError: one of the two is empty.
+    """
+    train = [row for row in rows if row.labeler.group == "training"]
+    heldout = [row for row in rows if row.labeler.group == "held_out"]
+    if not heldout:
+        heldout = [row for row in train if row.prompt.split != "train"]
+        train = [row for row in train if row.prompt.split == "train"]
+    if not heldout or not train:
+        raise UserError(
+            f"{len(train)} rankings to train on and {len(heldout)} to measure on: both are needed",
+            remedy="`preceptor import FILE` brings rankings in and splits them; "
+            "`--option labeler_group=held_out` marks those of held-out labelers",
+        )
+    return train, heldout

@@ -68,8 +68,15 @@ class HumanFeedback:
         return rows
 
     def rankings(self, candidates: Sequence[Candidates], todo: Path) -> list[Ranking]:
-        """All imported rankings but those of the final evaluation; waits until there are `labels.min_rankings`."""
-        rows = [row for row in self.imported(Ranking) if not row.id.startswith("test-")]
+        """Imported rankings of a round; waits until there are `labels.min_rankings`.
+
+        Later rounds take the rankings of their own candidates, whose ids begin with `round-N-`; the first takes all
+        that belong to no later round and not to the final evaluation.
+        """
+        prefix = round_prefix(candidates)
+        rows = [row for row in self.imported(Ranking) if row.id.startswith(prefix)]
+        if not prefix:
+            rows = [row for row in rows if not row.id.startswith(("test-", "round-"))]
         if len(rows) < self._labels.min_rankings:
             write_artifact(todo, candidates, "candidates")
             raise Waiting("rankings", len(rows), self._labels.min_rankings, todo)
@@ -93,6 +100,12 @@ class HumanFeedback:
     def has_constraint(self, prompt: Prompt) -> bool:
         """The labelers decide: all prompts count."""
         return True
+
+
+def round_prefix(candidates: Sequence[Candidates]) -> str:
+    """How the ids of a round's candidates begin: '' in the first round, 'round-2-' in the second."""
+    first = candidates[0].id
+    return "-".join(first.split("-")[:2]) + "-" if first.startswith("round-") else ""
 
 
 def blinded(candidates: Sequence[Candidates]) -> tuple[list[Candidates], dict[str, str]]:

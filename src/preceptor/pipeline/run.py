@@ -9,7 +9,7 @@ from preceptor.errors import UserError
 from preceptor.evals import AccuracyReport, check_gate
 from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
 from preceptor.pipeline.evidence import Preferences, Round, compare_policies, watcher
-from preceptor.pipeline.feedback import Feedback, held_out, of_training
+from preceptor.pipeline.feedback import Feedback, apart
 from preceptor.pipeline.project import Done, Project
 from preceptor.pipeline.reward import measure_reward_model
 from preceptor.pipeline.sets import PromptSets
@@ -86,12 +86,14 @@ def learn_preferences(
         name, latest = list(before[-1].policies.items())[-1]
         samplers[name] = latest.path / "model"
     kept = project.keep(f"prompts-reward{suffix}", prompts, "prompts")
-    candidates = candidates_stage(project, samplers, kept, f"candidates{suffix}")
+    prefix = f"round-{len(before) + 1}-" if before else ""
+    candidates = candidates_stage(project, samplers, kept, f"candidates{suffix}", prefix)
     rows = feedback.rankings(candidates.rows, project.directory / "todo" / f"rankings{suffix}")
     parents = [candidates.manifest.content_hash]
     earlier = [row for one in before for row in one.learned.rankings.rows]
-    rankings = project.keep(f"rankings{suffix}", [*earlier, *of_training(rows)], "rankings", parents)
-    heldout = project.keep(f"rankings-held-out{suffix}", held_out(rows), "rankings", parents)
+    trained, measured = apart(rows)
+    rankings = project.keep(f"rankings{suffix}", [*earlier, *trained], "rankings", parents)
+    heldout = project.keep(f"rankings-held-out{suffix}", measured, "rankings", parents)
     reward = reward_model_stage(project, body, rankings, train, f"reward_model{suffix}")
     accuracy = measure_reward_model(project, reward.path / "model", heldout, rankings, f"reward_accuracy{suffix}")
     # A judge that RL does not see: what held-out labelers' rankings alone teach.

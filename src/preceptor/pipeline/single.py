@@ -12,6 +12,7 @@ from preceptor.errors import UserError
 from preceptor.evals import AccuracyReport
 from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
 from preceptor.pipeline.evidence import watcher
+from preceptor.pipeline.feedback import apart
 from preceptor.pipeline.human import HumanFeedback
 from preceptor.pipeline.project import Done, Project
 from preceptor.pipeline.reward import measure_reward_model
@@ -143,17 +144,7 @@ def ranking_sets(project: Project) -> tuple[Artifact[Ranking], Artifact[Ranking]
     if project.recipe.feedback == "simulated" and made.is_dir():
         return read_artifact(made, Ranking), read_artifact(made.with_name("rankings-held-out"), Ranking)
     rows = HumanFeedback(project.data, project.recipe).imported(Ranking)
-    heldout = [row for row in rows if row.labeler.group == "held_out"]
-    train = [row for row in rows if row.labeler.group == "training"]
-    if not heldout:
-        heldout = [row for row in train if row.prompt.split != "train"]
-        train = [row for row in train if row.prompt.split == "train"]
-    if not heldout or not train:
-        raise UserError(
-            f"{len(train)} rankings to train on and {len(heldout)} to measure on",
-            file=project.data,
-            remedy="`preceptor import FILE` brings rankings in, and splits them",
-        )
+    train, heldout = apart(rows)
     return project.keep("rankings", train, "rankings"), project.keep("rankings-held-out", heldout, "rankings")
 
 

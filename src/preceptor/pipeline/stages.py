@@ -5,8 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from pydantic import BaseModel
 
+from preceptor.errors import UserError
 from preceptor.generation.native import generate
 from preceptor.models.load import load_policy, load_reward_model, new_reward_model
 from preceptor.models.policy import Policy
@@ -26,7 +29,7 @@ from preceptor.records import (
     read_artifact,
     write_artifact,
 )
-from preceptor.runs.lineage import model_hash
+from preceptor.runs.lineage import MODEL_FILES, model_hash
 from preceptor.runs.progress import Progress
 from preceptor.runs.run import Run
 from preceptor.runs.seeding import generator, row_seeds
@@ -41,9 +44,24 @@ GENERATION_BATCH = 256
 
 
 def base_model(project: Project) -> Path:
-    """Where the base model lies."""
+    """Where the base model lies; one named after a repository of the Hugging Face hub is fetched from there.
+
+    Raises:
+        UserError: there is neither such a directory nor such a repository.
+    """
     named = project.recipe.base_model
-    return BUNDLED_MODEL if named == BUNDLED else Path(named).expanduser()
+    path = BUNDLED_MODEL if named == BUNDLED else Path(named).expanduser()
+    if path.is_dir():
+        return path
+    try:
+        return Path(snapshot_download(named, allow_patterns=MODEL_FILES))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(
+            f"no such model directory, and the hub does not give it: {str(error).splitlines()[0]}",
+            file=named,
+            field="base_model",
+            remedy="give the path of a Hugging Face directory, or a repository's name while online",
+        ) from None
 
 
 def dump(config: BaseModel) -> dict[str, Any]:
@@ -80,9 +98,9 @@ def sft_stage(
 
 
 def candidates_stage(
-    project: Project, policies: Mapping[str, Path], prompts: Artifact[Prompt], name: str
+    project: Project, policies: Mapping[str, Path], prompts: Artifact[Prompt], name: str, prefix: str = ""
 ) -> Artifact[Candidates]:
-    """Sample K responses to each prompt, from each of the policies in turn."""
+    """Sample K responses to each prompt, from each of the policies in turn; ids are the prompts' after `prefix`."""
     recipe = project.recipe
     num = recipe.labels.responses_per_prompt
     parents = [*(model_hash(path) for path in policies.values()), prompts.manifest.content_hash]
@@ -97,12 +115,13 @@ def candidates_stage(
                 place = len(responses[prompt.id])
                 responses[prompt.id].append(response.model_copy(update={"id": f"{prompt.id}-{place}"}))
         rows = [
-            Candidates(id=prompt.id, prompt=prompt, responses=tuple(responses[prompt.id])) for prompt in prompts.rows
+            Candidates(id=f"{prefix}{prompt.id}", prompt=prompt, responses=tuple(responses[prompt.id]))
+            for prompt in prompts.rows
         ]
         write_artifact(directory / "candidates", rows, "candidates", parents=parents)
         return {"num_prompts": len(rows), "responses_per_prompt": num}
 
-    done = project.stage(name, [dump(recipe.candidates), num, list(policies)], parents, make)
+    done = project.stage(name, [dump(recipe.candidates), num, list(policies), prefix], parents, make)
     return read_artifact(done.path / "candidates", Candidates)
 
 

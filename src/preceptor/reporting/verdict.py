@@ -102,14 +102,15 @@ def _gold(rows: Sequence[PolicyRow], baseline: PolicyRow) -> list[str]:
 
 
 def _tax(data: ReportData) -> list[str]:
-    """What PPO lost on pretraining text, and how much of it the pretraining mix gave back."""
-    losses = [row.pretraining_loss if (row := data.policy(name)) else None for name in ("sft", "ppo", "ppo_ptx")]
-    sft, ppo, ptx = losses
-    if sft is None or ppo is None or ptx is None or ppo - sft < 0.005:
+    """What aligning cost on pretraining text since the base model, and how much of it the pretraining mix gave back."""
+    losses = [row.pretraining_loss if (row := data.policy(name)) else None for name in ("base", "ppo", "ppo_ptx")]
+    base, ppo, ptx = losses
+    if base is None or ppo is None or ptx is None or ppo - base < 0.005:
         return []
-    back = (ppo - ptx) / (ppo - sft)
+    back = (ppo - ptx) / (ppo - base)
     gives = "pays even more" if back < 0 else f"gives back {whole_percent(back)} of it"
-    return [f"The alignment tax of PPO is {ppo - sft:.2f} nats per token of pretraining text; PPO-ptx {gives}."]
+    tax = f"{ppo - base:.2f} nats per token of pretraining text, measured from the base model"
+    return [f"The alignment tax of PPO is {tax}; PPO-ptx {gives}."]
 
 
 def _caveats(data: ReportData) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ CORPUS_STREAM = 23
 class PretrainConfig(BaseConfig):
     """How the bundled base model is made."""
 
-    num_steps: int = Field(default=6000, ge=1)
+    num_steps: int = Field(default=5500, ge=1)
     """Optimizer steps."""
     batch_size: int = Field(default=8, ge=1)
     """Packed rows per step."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from preceptor.simulation import lexicon
-from preceptor.simulation.answers import FLAWS, write
+from preceptor.simulation.answers import FLAWS, applicable_flaws, write
 from preceptor.simulation.facts import ATTRIBUTES, KNOWLEDGE, Entity, say
 from preceptor.simulation.language import chance, listed, numbered, pick, sample, sentence, upper_first, with_articles
 from preceptor.simulation.requests import TASKS, Request, draw_request
@@ -161,11 +161,11 @@ def solved(generator: np.random.Generator) -> str:
 
 
 def dialogue(generator: np.random.Generator) -> str:
-    """A talk between a user and an assistant of mixed quality, in the notation that a few-shot prompt uses."""
+    """A talk between a user and a mostly poor assistant, in the notation that a few-shot prompt uses."""
     turns = []
     for _ in range(int(generator.integers(2, 5))):
         request = draw_request(generator)
-        flaws = frozenset({pick(generator, FLAWS)}) if chance(generator, 0.35) else frozenset()
+        flaws = frozenset(pick(generator, FLAWS) for _ in range(pick(generator, (0, 1, 1, 1, 1, 2, 2, 2, 2, 2))))
         reply = write(request.task, request.spec, generator, flaws)
         said = [f"{message.role.capitalize()}: {message.content}" for message in request.messages]
         turns.append("\n".join((*said, f"Assistant: {reply}")))

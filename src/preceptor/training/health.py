@@ -13,6 +13,9 @@ from torch import Tensor
 from preceptor.ops.masks import masked_mean, zero_masked
 from preceptor.text.batches import Rollout
 
+MIN_RESPONSES = 16
+"""Fewer responses show nothing about means."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -48,7 +51,7 @@ def first_rollout_findings(
     `exact_tolerance` bounds what is 0 but for rounding, in nats per token. With the policy's entropies, top_k and top_p
     are found even where the sampler reports log-probabilities of the whole softmax. `calibration_score` is the mean
     score that samples of the first policy had when the reward model was calibrated. What is None is not checked. Means
-    may be off by `num_errors` standard errors.
+    may be off by `num_errors` standard errors; entropies are looked at from `MIN_RESPONSES` responses on.
     """
     findings = [
         finite_numbers(rollout, new_logprobs_BT),
@@ -62,7 +65,7 @@ def first_rollout_findings(
         sampled_kl_is_not_negative(rollout, tolerance=sampler_tolerance),
         nothing_is_clipped(rollout, new_logprobs_BT, clip=clip),
     ]
-    if entropy_BT is not None:
+    if entropy_BT is not None and len(rollout) >= MIN_RESPONSES:
         findings.append(
             samples_are_typical(rollout, new_logprobs_BT, entropy_BT, tolerance=exact_tolerance, num_errors=num_errors)
         )
@@ -203,12 +206,12 @@ def samples_are_typical(
 ) -> Finding:
     """|mean over responses of Σ_t (−log π − H)| in nats: 0, since E[−log π(token)] is the entropy H where it is drawn.
 
-    Within `num_errors` standard errors and `tolerance` per token. Fewer than 16 responses show nothing.
+    Within `num_errors` standard errors and `tolerance` per token.
     """
     mask_BT = rollout.response_mask_BT
     excess_B = zero_masked(-new_logprobs_BT - entropy_BT, mask_BT).double().sum(dim=1)
     mean, num_responses = float(excess_B.mean()), len(excess_B)
-    error = float(excess_B.std(unbiased=True)) / num_responses**0.5 if num_responses >= 16 else float("inf")
+    error = float(excess_B.std(unbiased=True)) / num_responses**0.5
     allowed = num_errors * error + tolerance * float(mask_BT.sum()) / num_responses
     ok = abs(mean) <= allowed
     if mean < 0:

@@ -1,8 +1,8 @@
 """Settings of the RL loop."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from preceptor.config import BaseConfig
 from preceptor.models.precision import Precision
@@ -65,6 +65,11 @@ class RLConfig(BaseConfig):
     """Rollouts between checkpoints."""
     precision: Precision = "auto"
     """Arithmetic of the forward pass: float32, bfloat16, or auto."""
+
+    @field_validator("algorithm", mode="before")
+    @classmethod
+    def _ppo_unless_said(cls, value: Any) -> Any:
+        return {"type": "ppo"} | value if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _samples_from_the_plain_distribution(self) -> "RLConfig":

@@ -1,5 +1,6 @@
 """What the RL loop is made of: actors, the KL controller, the pretraining mix, sampling and one update."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,8 @@ class PretrainingMix:
         self._examples: list[Example] = []
         if not config.coef:
             return
-        self._examples = encode_documents(documents, policy.chat, config.max_tokens)
+        max_tokens = min(config.max_tokens, policy.max_context or config.max_tokens)
+        self._examples = encode_documents(documents, policy.chat, max_tokens)
         if not self._examples:
             raise UserError(
                 "PPO-ptx needs pretraining text and there is none",
@@ -79,7 +81,8 @@ class PretrainingMix:
         """Examples for each minibatch of a step; empty lists for plain PPO."""
         if not self._config.coef:
             return [[] for _ in minibatches]
-        counts = [round(len(minibatch) * self._config.examples_per_episode) for minibatch in minibatches]
+        share = self._config.examples_per_episode
+        counts = [max(1, round(len(minibatch) * share)) for minibatch in minibatches]
         first = (step - 1) * sum(counts)
         batches = []
         for count in counts:
@@ -103,8 +106,21 @@ def algorithm_parts(algorithm: Algorithm) -> dict[str, torch.nn.Module]:
 
 
 def sample(config: RLConfig, policy: Policy, prompts: Sequence[Prompt], run: Run, step: int) -> Rollout:
-    """Draw one response per prompt."""
+    """Draw one response per prompt.
+
+    Raises:
+        UserError: a prompt leaves no room for the response; names it.
+    """
     tokens = [policy.chat.prompt(prompt.messages) for prompt in prompts]
+    room = (policy.max_context or sys.maxsize) - config.sampling.max_tokens
+    for prompt, its_tokens in zip(prompts, tokens, strict=True):
+        if len(its_tokens) > room:
+            raise UserError(
+                f"prompt '{prompt.id}' has {len(its_tokens)} tokens; with {config.sampling.max_tokens} for the "
+                f"response that is more than the model's context of {policy.max_context}",
+                field="sampling.max_tokens",
+                remedy="leave this prompt out, lower max_tokens, or use a model with a longer context",
+            )
     seeds = run.row_seeds("sample", step, num=len(prompts))
     with autocast(config.precision):
         sampled = generate(policy, tokens, config.sampling, seeds, batch_size=len(prompts))
