@@ -1,13 +1,18 @@
 """A tiny model that speaks the planted language, and runs to train it in."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from preceptor.models.heads import RewardModel
+from preceptor.models.load import new_reward_model
 from preceptor.models.policy import Policy
 from preceptor.runs.run import Run
+from preceptor.runs.seeding import generator
+from preceptor.training.rl_parts import Actors
 from tests.planted import load, write_planted_model
 
 
@@ -31,3 +36,15 @@ def new_run(tmp_path: Path) -> Callable[..., Run]:
         return Run(tmp_path / name, seed=seed, config=config, progress=False, tensorboard=False)
 
     return open_run
+
+
+@pytest.fixture
+def new_actors(model_path: Path) -> Callable[..., Actors]:
+    """Makes four fresh actors; `reward` is the class of the reward model."""
+
+    def make(reward: type[RewardModel] = RewardModel) -> Actors:
+        made = new_reward_model(model_path, generator(0, "head")).to("cpu")
+        reward_model = reward(made.model, made.chat)
+        return Actors(load(model_path), load(model_path), reward_model, copy.deepcopy(reward_model))
+
+    return make
