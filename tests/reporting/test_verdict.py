@@ -76,11 +76,11 @@ def test_overoptimisation_a_forced_gate_and_failed_health_are_told() -> None:
 
 
 def test_alignment_tax_in_words() -> None:
-    # sft 2.11, ppo 2.46, ptx 2.19: (2.46 − 2.19) / (2.46 − 2.11) = 77 %
+    # base 1.82, ppo 2.46, ptx 2.19: (2.46 − 2.19) / (2.46 − 1.82) = 42 %
     sentences = " ".join(verdict(example_report()).sentences).replace("\N{NO-BREAK SPACE}", " ")
     assert (
-        "The alignment tax of PPO is 0.44 nats per token of pretraining text, measured from the base model; "
-        "PPO-ptx gives back 61 % of it."
+        "The alignment tax of PPO is 0.64 nats per token of pretraining text, measured from the base model; "
+        "PPO-ptx gives back 42 % of it."
         in sentences
     )
 
