@@ -1,5 +1,6 @@
 """The command line: each command loads a config, opens a project and calls one function. Rooms are imported lazily."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +32,25 @@ class Commands(TyperGroup):
             ) from None
         except KeyboardInterrupt:
             raise _exit("interrupted; the same command goes on where it stopped", 130) from None
+        except OSError as error:
+            raise _exit(f"error: {_system_error(error)}", 2) from None
+
+
+def _system_error(error: OSError) -> UserError:
+    """What the system refused, for errors that no part explained; one that is no matter of disks stays a traceback."""
+    remedies = {
+        errno.ENOSPC: "free some disk space and run the same command again: it goes on where it stopped",
+        errno.EDQUOT: "free some disk space and run the same command again: it goes on where it stopped",
+        errno.EFBIG: "raise the limit on file sizes and run the same command again: it goes on where it stopped",
+        errno.EACCES: "make this place readable and writable, or choose another one",
+        errno.EPERM: "make this place readable and writable, or choose another one",
+        errno.EROFS: "choose a place that can be written to",
+        errno.ENOTDIR: "choose another folder",
+        errno.EISDIR: "choose a file, not a folder",
+    }
+    if error.errno not in remedies:
+        raise error
+    return UserError(error.strerror or str(error), file=error.filename, remedy=remedies[error.errno])
 
 
 def _exit(message: str, code: int) -> typer.Exit:
@@ -176,3 +196,7 @@ def _report(data: "ReportData", directory: Path) -> None:
 def main() -> None:
     """Entry point."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,10 +5,16 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, GenerationConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    GenerationConfig,
+)
 
 from preceptor.errors import UserError
-from preceptor.models.checks import check_directory
+from preceptor.models.checks import check_directory, read_json
 from preceptor.models.heads import RewardModel, head_of, init_head
 from preceptor.models.policy import Policy
 from preceptor.models.precision import default_device
@@ -41,6 +47,24 @@ def load_reward_model(path: str | Path) -> RewardModel:
             remedy="give a reward model: `preceptor reward` makes one from an SFT model",
         )
     return RewardModel(model, chat).to(default_device())
+
+
+def load_chat(path: str | Path) -> tuple[Chat, int | None]:
+    """A model's chat and the most tokens that it takes (None: no limit), without its weights.
+
+    Raises:
+        UserError: as `load_policy`.
+    """
+    local = Path(path).expanduser()
+    if local.is_dir():
+        read_json(local / "config.json", missing="not a Hugging Face model directory: config.json is missing")
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(str(local) if local.is_dir() else str(path))
+            config = AutoConfig.from_pretrained(str(local) if local.is_dir() else str(path))
+    except Exception as error:  # transformers raises many kinds; each means that this directory does not load
+        raise _cannot_load(path, local, error) from error
+    return Chat(tokenizer), getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def new_reward_model(policy_path: str | Path, generator: torch.Generator) -> RewardModel:
@@ -162,4 +186,3 @@ def _fill_new_rows(model: Any, num_old: int) -> None:
         for table in (getattr(layer, "weight", None), getattr(layer, "bias", None)):
             if table is not None:
                 table[num_old:] = table[:num_old].mean(dim=0)
-

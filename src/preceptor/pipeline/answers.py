@@ -15,6 +15,7 @@ from preceptor.models.load import load_policy, load_reward_model
 from preceptor.models.policy import Policy
 from preceptor.models.precision import autocast
 from preceptor.models.scoring import score_responses
+from preceptor.pipeline.human import TEST
 from preceptor.pipeline.project import Project
 from preceptor.pipeline.recipe import EvaluationConfig
 from preceptor.pipeline.stages import base_model, dump, respond
@@ -185,7 +186,7 @@ def answers_stage(
             load_reward_model(reward_model), config, project.recipe.seed,
         )  # fmt: skip
         rows = [
-            Candidates(id=f"test-{prompt.id}", prompt=prompt, responses=tuple(one.responses[i] for one in answers))
+            Candidates(id=f"{TEST}{prompt.id}", prompt=prompt, responses=tuple(one.responses[i] for one in answers))
             for i, prompt in enumerate(test.rows)
         ]
         write_artifact(directory / "candidates", rows, "candidates", parents=parents)

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from preceptor.pipeline.feedback import Feedback
+from preceptor.pipeline.fitting import Room, fitting_demonstrations, fitting_prompts
 from preceptor.pipeline.human import HumanFeedback
 from preceptor.pipeline.project import Project
 from preceptor.pipeline.recipe import Recipe
 from preceptor.pipeline.sets import PromptSets, share_out
+from preceptor.pipeline.stages import base_model
 from preceptor.records import Artifact, Demonstration, Document
 
 
@@ -20,9 +22,17 @@ def choose_feedback(recipe: Recipe, data: Path) -> Feedback:
 
 
 def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
-    """All prompts, shared out by user; and pretraining text, a part kept apart to measure the alignment tax."""
+    """All prompts, shared out by user; and pretraining text, a part kept apart to measure the alignment tax.
+
+    Prompts that leave no room for a response in the model's context are left out, counted and said.
+    """
     recipe = project.recipe
-    sets = share_out(feedback.prompts(), recipe.prompts, recipe.seed, recipe.rounds)
+    found = feedback.prompts()
+    prompts, dropped = fitting_prompts(found, Room.of(recipe, str(base_model(project))))
+    project.tell_dropped("prompts", dropped, len(found))
+    sets = share_out(prompts, recipe.prompts, recipe.seed, recipe.rounds)
+    if dropped:
+        project.keep("prompts", prompts, "prompts", dropped=dropped)
     texts = feedback.documents()
     cut = len(texts) - len(texts) // 11
     documents = {
@@ -37,11 +47,15 @@ def demonstrations(
 ) -> tuple[Artifact[Demonstration], Artifact[Demonstration]]:
     """What labelers wrote, train and valid apart by user."""
     prompts = project.keep("prompts-sft", sets.sft, "prompts")
-    rows = feedback.demonstrations(sets.sft, project.directory / "todo" / "demonstrations")
+    written = feedback.demonstrations(sets.sft, project.directory / "todo" / "demonstrations")
+    rows, dropped = fitting_demonstrations(written, Room.of(project.recipe, str(base_model(project))))
     parents = [prompts.manifest.content_hash]
     train = [row for row in rows if row.prompt.split == "train"]
     valid = [row for row in rows if row.prompt.split == "valid"]
+    if num_test := len(rows) - len(train) - len(valid):
+        dropped["demonstration for a prompt of the test split"] = num_test
+    project.tell_dropped("demonstrations", dropped, len(written))
     return (
-        project.keep("demonstrations", train, "demonstrations", parents),
+        project.keep("demonstrations", train, "demonstrations", parents, dropped),
         project.keep("demonstrations-valid", valid, "demonstrations", parents),
     )

@@ -12,17 +12,21 @@ from preceptor.records import (
     Candidates,
     Demonstration,
     Document,
-    Manifest,
     Prompt,
     Ranking,
     Rating,
     Record,
     read_artifact,
+    read_manifest,
     write_artifact,
 )
 from preceptor.records.artifacts import canonical_hash
 
 RecordT = TypeVar("RecordT", bound=Record)
+
+
+TEST = "test-"
+"""Begins the ids of what is ranked for the final evaluation."""
 
 
 class HumanFeedback:
@@ -39,7 +43,7 @@ class HumanFeedback:
         kind = next(name for name, kept in KINDS.items() if kept is record)
         rows: list[RecordT] = []
         for path in sorted(self._data.glob("*/manifest.json")):
-            if Manifest.model_validate_json(path.read_text(encoding="utf-8")).kind == kind:
+            if read_manifest(path.parent).kind == kind:
                 rows.extend(read_artifact(path.parent, record).rows)
         return rows
 
@@ -76,7 +80,7 @@ class HumanFeedback:
         prefix = round_prefix(candidates)
         rows = [row for row in self.imported(Ranking) if row.id.startswith(prefix)]
         if not prefix:
-            rows = [row for row in rows if not row.id.startswith(("test-", "round-"))]
+            rows = [row for row in rows if not row.id.startswith((TEST, "round-"))]
         if len(rows) < self._labels.min_rankings:
             write_artifact(todo, candidates, "candidates")
             raise Waiting("rankings", len(rows), self._labels.min_rankings, todo)
@@ -90,7 +94,15 @@ class HumanFeedback:
         if len(held_out) < self._labels.min_evaluations:
             write_artifact(todo, blind, "candidates")
             raise Waiting("evaluations by held-out labelers", len(held_out), self._labels.min_evaluations, todo)
-        ratings = [row for row in self.imported(Rating) if row.response.id in names]
+        for row in held_out:
+            if unknown := {one.id for one in row.responses} - {one.id for one in shown[row.id].responses}:
+                raise UserError(
+                    f"ranking '{row.id}' names response '{min(unknown)}', which was not shown",
+                    file=self._data,
+                    remedy=f"rank the responses of {todo} by the ids that they have there, and import that instead",
+                )
+        rated = [row for row in self.imported(Rating) if row.response.id in names]
+        ratings = [row for row in rated if row.labeler.group == "held_out"]
         return Evidence([unblinded(row, names) for row in held_out], [unblinded(row, names) for row in ratings])
 
     def gold(self, prompt: Prompt, text: str) -> None:

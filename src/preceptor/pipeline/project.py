@@ -72,6 +72,7 @@ class Project:
             directory.mkdir(parents=True, exist_ok=True)
             start = time.monotonic()
             facts = make(directory)
+            self.tell_dropped(name, facts.get("dropped", {}))
             facts = {**facts, "parents": list(parents)}
             stage = {"key": key, "seconds": round(time.monotonic() - start, 2), "facts": facts}
             write_json(marker, stage)
@@ -79,11 +80,27 @@ class Project:
         self._point(name, directory)
         return self.done[name]
 
-    def keep(self, name: str, rows: Sequence[RecordT], kind: str, parents: Sequence[str] = ()) -> Artifact[RecordT]:
+    def keep(
+        self,
+        name: str,
+        rows: Sequence[RecordT],
+        kind: str,
+        parents: Sequence[str] = (),
+        dropped: Mapping[str, int] | None = None,
+    ) -> Artifact[RecordT]:
         """Write rows down as the artifact `artifacts/NAME`."""
-        artifact = write_artifact(self.directory / "artifacts" / name, rows, kind, parents=parents)
+        path = self.directory / "artifacts" / name
+        artifact = write_artifact(path, rows, kind, parents=parents, dropped=dropped)
         self.kept[name] = artifact.manifest
         return artifact
+
+    def tell_dropped(self, what: str, dropped: Mapping[str, Any], total: int | None = None) -> None:
+        """Say what was left out and why, where anything was; counts may be grouped."""
+        for reason, number in dropped.items():
+            if isinstance(number, Mapping):
+                self.tell_dropped(f"{what}, {reason}", number)
+            elif number:
+                self.say(f"{what}: {number:,}{f' of {total:,}' if total else ''} left out: {reason}")
 
     def _point(self, name: str, directory: Path) -> None:
         """`latest/NAME` leads to the stage's present work, so that people need not know hashes."""

@@ -108,10 +108,10 @@ def pass_gate(project: Project, accuracy: AccuracyReport, force: str | None) -> 
         UserError: the gate is closed and nobody forces it.
     """
     gate = check_gate(accuracy)
-    project.say(gate.message)
-    if gate.open:
-        return None
-    if force is None:
+    if force is None and not gate.open:
         raise UserError(f"the gate is closed. {gate.message}", remedy='label more, or go on anyway: --force "reason"')
+    project.say(gate.message)
+    if force is None or gate.open:
+        return None
     project.say(f"[bold]The gate was forced:[/bold] {force}")
     return force

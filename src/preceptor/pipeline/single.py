@@ -13,7 +13,7 @@ from preceptor.evals import AccuracyReport
 from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
 from preceptor.pipeline.evidence import watcher
 from preceptor.pipeline.feedback import apart
-from preceptor.pipeline.human import HumanFeedback
+from preceptor.pipeline.human import TEST, HumanFeedback
 from preceptor.pipeline.project import Done, Project
 from preceptor.pipeline.reward import measure_reward_model
 from preceptor.pipeline.run import pass_gate
@@ -143,7 +143,8 @@ def ranking_sets(project: Project) -> tuple[Artifact[Ranking], Artifact[Ranking]
     made = project.directory / "artifacts" / "rankings"
     if project.recipe.feedback == "simulated" and made.is_dir():
         return read_artifact(made, Ranking), read_artifact(made.with_name("rankings-held-out"), Ranking)
-    rows = HumanFeedback(project.data, project.recipe).imported(Ranking)
+    imported = HumanFeedback(project.data, project.recipe).imported(Ranking)
+    rows = [row for row in imported if not row.id.startswith(TEST)]
     train, heldout = apart(rows)
     return project.keep("rankings", train, "rankings"), project.keep("rankings-held-out", heldout, "rankings")
 

@@ -76,6 +76,12 @@ def open_run(project: Project, directory: Path, config: BaseModel, parents: Sequ
     )
 
 
+def finished(run: Run, facts: Mapping[str, Any], model: Path) -> Mapping[str, Any]:
+    """Close a run whose model is saved; a stage killed right after this finds its facts in the run."""
+    run.finish({**facts, "hash": model_hash(model)})
+    return run.summary
+
+
 def sft_stage(
     project: Project,
     train: Artifact[Demonstration],
@@ -88,11 +94,15 @@ def sft_stage(
     parents = [model_hash(base), *(artifact.manifest.content_hash for artifact in (train, valid, documents))]
 
     def make(directory: Path) -> Mapping[str, Any]:
-        run, policy = open_run(project, directory, config, parents), load_policy(base)
+        run = open_run(project, directory, config, parents)
+        if run.is_finished:
+            return run.summary
+        policy = load_policy(base)
+        for note in policy.chat.notes:
+            project.say(f"note: {note}")
         facts = train_sft(config, run, policy, train.rows, valid.rows, pretraining=documents.rows)
         save_policy(policy, directory / "model", run.lineage(name, "sft", facts))
-        run.finish(facts)
-        return facts | {"hash": model_hash(directory / "model")}
+        return finished(run, facts, directory / "model")
 
     return project.stage(name, dump(config), parents, make)
 
@@ -162,11 +172,12 @@ def reward_model_stage(
 
     def make(directory: Path) -> Mapping[str, Any]:
         run = open_run(project, directory, config, parents)
+        if run.is_finished:
+            return run.summary
         reward_model = new_reward_model(body, generator(project.recipe.seed, "reward-head"))
         facts = train_reward_model(config, run, reward_model, rankings.rows, demonstrations.rows)
         save_reward_model(reward_model, directory / "model", run.lineage(name, "reward_model", facts))
-        run.finish(facts)
-        return facts | {"hash": model_hash(directory / "model")}
+        return finished(run, facts, directory / "model")
 
     return project.stage(name, dump(config), parents, make)
 
@@ -193,11 +204,13 @@ def rl_stage(
     ]
 
     def make(directory: Path) -> Mapping[str, Any]:
-        run, reward = open_run(project, directory, config, parents), load_reward_model(reward_model)
+        run = open_run(project, directory, config, parents)
+        if run.is_finished:
+            return run.summary
+        reward = load_reward_model(reward_model)
         actors = Actors(load_policy(sft), load_policy(sft), reward, copy.deepcopy(reward))
         facts = train_rl(config, run, actors, prompts.rows, pretraining=documents.rows, evaluate=evaluate, label=kind)
         save_policy(actors.policy, directory / "model", run.lineage(name, kind, facts, forced))
-        run.finish(facts)
-        return facts | {"hash": model_hash(directory / "model"), "forced": forced}
+        return finished(run, {**facts, "forced": forced}, directory / "model")
 
     return project.stage(name, [dump(config), forced], parents, make)
