@@ -48,7 +48,9 @@ def write_recipe(directory: Path, values: Mapping[str, Any]) -> None:
     (directory / RECIPE).write_text(yaml.safe_dump(dict(values), sort_keys=False))
 
 
-def write_data(directory: Path, *, prefers: Preference = "wanted", num_rankings: int = 64) -> None:
+def write_data(
+    directory: Path, *, prefers: Preference = "wanted", num_rankings: int = 64, num_heldout: int = 64
+) -> None:
     """All that people would bring: prompts, documents and every kind of label, evaluations of the policies included."""
     data = directory / "data"
     test = prompts(8, "test", first=600)
@@ -56,8 +58,8 @@ def write_data(directory: Path, *, prefers: Preference = "wanted", num_rankings:
     write_artifact(data / "texts", documents(44), "documents")
     labels = [*demonstrations(40), *demonstrations(10, "valid", first=400)]
     write_artifact(data / "demonstrations", labels, "demonstrations")
-    ranked = rankings(num_rankings, prefers=prefers, first=200)
-    heldout = rankings(num_rankings, prefers=prefers, first=500, seed=1, labeler=HELD_OUT)
+    ranked = rankings(num_rankings, prefers=prefers, first=100)
+    heldout = rankings(num_heldout, prefers=prefers, first=700, seed=1, labeler=HELD_OUT)
     write_artifact(data / "rankings", [*ranked, *heldout], "rankings")
     write_artifact(data / "evaluations", evaluations(), "rankings")
     write_artifact(data / "ratings", ratings(), "ratings")

@@ -81,7 +81,8 @@ def train_reward_model(
         run.log(step, metrics | {"reward_model/grad_norm": norm, "reward_model/learning_rate": rate})
         if run.every(config.save_every, step):
             run.save(step)
-    shift, dropped["demonstration too long to fix the zero"] = shift_bias(reward_model, demonstrations, max_tokens)
+    shift, num_long = shift_bias(reward_model, demonstrations, max_tokens)
+    dropped |= {"demonstration too long to fix the zero": num_long} if num_long else {}
     return {"num_steps": num_steps, "num_rankings": len(usable), "bias_shift": shift, "dropped": dropped}
 
 

@@ -54,10 +54,11 @@ def encode(
         examples.append(chat.conversation((*row.prompt.messages, Message(role="assistant", content=row.response))))
     short = [example for example in examples if len(example[0]) <= max_tokens]
     kept = [example for example in short if len(example[0]) <= (max_context or max_tokens)]
-    return kept, {
+    counts = {
         "conversation longer than max_tokens": len(examples) - len(short),
         "conversation longer than the model's context": len(short) - len(kept),
     }
+    return kept, {reason: count for reason, count in counts.items() if count}
 
 
 def encode_documents(documents: Sequence[Document], chat: Chat, max_tokens: int) -> list[Example]:
@@ -144,7 +145,7 @@ def _refuse_none(
     examples: Sequence[Example], rows: Sequence[Demonstration], dropped: Mapping[str, int], what: str
 ) -> None:
     if not examples:
-        counted = "".join(f", {number} dropped: {reason}" for reason, number in dropped.items() if number)
+        counted = "".join(f", {number} dropped: {reason}" for reason, number in dropped.items())
         raise UserError(
             f"no demonstration to {what} ({len(rows)} given{counted})",
             field="sft.max_tokens",
