@@ -4,14 +4,14 @@ The InstructGPT paper does not say how ties enter its 72.6 % and 77.3 %, so all 
 goes without its name.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from preceptor.stats.intervals import Floats, Interval, weighted_bootstrap
 
-RankMap = Mapping[Hashable, int]
+RankMap = Mapping[str, int]
 """Response id → rank; smaller is better, equal is tied."""
 
 
@@ -66,7 +66,7 @@ def pairwise_agreement(items: Sequence[Sequence[RankMap]]) -> Agreement:
 
 
 def agreement_interval(
-    items: Sequence[Mapping[Hashable, RankMap]],
+    items: Sequence[Mapping[str, RankMap]],
     *,
     seed: int,
     num_resamples: int = 1000,
@@ -80,7 +80,7 @@ def agreement_interval(
     Raises:
         ValueError: no pair of responses was ranked without a tie by two labelers.
     """
-    labelers: dict[Hashable, int] = {}
+    labelers: dict[str, int] = {}
     agree: list[float] = []
     item_codes: list[int] = []
     labeler_codes: list[tuple[int, int]] = []
@@ -121,7 +121,7 @@ def _compared(rank_maps: Sequence[RankMap]) -> list[tuple[Floats, Floats]]:
     return compared
 
 
-def _signs(ranks: RankMap, names: Sequence[Hashable]) -> Floats:
+def _signs(ranks: RankMap, names: Sequence[str]) -> Floats:
     order = np.array([ranks[name] for name in names], dtype=np.float64)
     i, j = np.triu_indices(len(names), k=1)
     return np.asarray(np.sign(order[i] - order[j]), dtype=np.float64)
