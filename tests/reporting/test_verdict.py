@@ -80,8 +80,7 @@ def test_alignment_tax_in_words() -> None:
     sentences = " ".join(verdict(example_report()).sentences).replace("\N{NO-BREAK SPACE}", " ")
     assert (
         "The alignment tax of PPO is 0.64 nats per token of pretraining text, measured from the base model; "
-        "PPO-ptx gives back 42 % of it."
-        in sentences
+        "PPO-ptx gives back 42 % of it." in sentences
     )
 
 

@@ -182,5 +182,3 @@ def _cut(logits_BV: Tensor, sampling: Sampling) -> Tensor:
         is_beyond_BV = probability_BV.cumsum(dim=-1) - probability_BV >= sampling.top_p
         logits_BV = logits_BV.masked_fill(is_beyond_BV.scatter(-1, index_BV, is_beyond_BV), float("-inf"))
     return logits_BV
-
-

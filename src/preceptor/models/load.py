@@ -64,7 +64,7 @@ def load_chat(path: str | Path) -> tuple[Chat, int | None]:
             config = AutoConfig.from_pretrained(str(local) if local.is_dir() else str(path))
     except Exception as error:  # transformers raises many kinds; each means that this directory does not load
         raise _cannot_load(path, local, error) from error
-    return Chat(tokenizer), getattr(config.get_text_config(), "max_position_embeddings", None)
+    return _chat(tokenizer, path), getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def new_reward_model(policy_path: str | Path, generator: torch.Generator) -> RewardModel:
@@ -140,10 +140,18 @@ def _load(auto: Any, path: str | Path) -> tuple[Any, Chat]:
             remedy="this directory holds another kind of model, or not all of it: "
             "a policy needs a causal LM, a reward model a sequence classifier",
         )
-    chat = Chat(tokenizer)
+    chat = _chat(tokenizer, path)
     _fit(model, chat)
     set_dropout(model, 0.0)
     return model.eval(), chat
+
+
+def _chat(tokenizer: Any, path: str | Path) -> Chat:
+    """The chat of a tokenizer; what is wrong with it is said with its place."""
+    try:
+        return Chat(tokenizer)
+    except UserError as error:
+        raise UserError(error.problem, remedy=error.remedy, file=path, field=error.field) from None
 
 
 def _cannot_load(path: str | Path, local: Path, error: Exception) -> UserError:

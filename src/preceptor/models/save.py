@@ -37,9 +37,7 @@ def save_reward_model(
     _save(reward_model, path, lineage, card)
 
 
-def _save(
-    actor: Policy | RewardModel, path: Path, lineage: Mapping[str, Any] | BaseModel, card: str | None
-) -> None:
+def _save(actor: Policy | RewardModel, path: Path, lineage: Mapping[str, Any] | BaseModel, card: str | None) -> None:
     _refuse_nan(actor, path)
     facts = lineage.model_dump(mode="json") if isinstance(lineage, BaseModel) else dict(lineage)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -97,7 +97,9 @@ def learn_preferences(
     reward = reward_model_stage(project, body, rankings, train, f"reward_model{suffix}")
     accuracy = measure_reward_model(project, reward.path / "model", heldout, rankings, f"reward_accuracy{suffix}")
     # A judge that RL does not see: what held-out labelers' rankings alone teach.
-    judge = reward_model_stage(project, body, heldout, train, f"reward_model_held_out{suffix}")
+    once = list({row.id: row for row in measured}.values())
+    judged = project.keep(f"rankings-judge{suffix}", once, "rankings", parents)
+    judge = reward_model_stage(project, body, judged, train, f"reward_model_held_out{suffix}")
     return Preferences(rankings, heldout, reward, judge, accuracy)
 
 

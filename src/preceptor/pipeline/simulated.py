@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from preceptor.errors import UserError
 from preceptor.pipeline.feedback import Evidence
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Rating
@@ -64,6 +65,12 @@ class SimulatedFeedback:
         if self._is_calibrated:
             return
         shown = [(row.prompt, [r.text for r in row.responses]) for row in candidates[:NUM_CALIBRATION_PROMPTS]]
+        if all(len(set(texts)) == 1 for _, texts in shown):
+            raise UserError(
+                "all responses to each prompt are the same: there is nothing to rank",
+                field="candidates.temperature",
+                remedy="sample at a higher temperature, or train SFT for fewer epochs",
+            )
         self._training = calibrate(self._training, shown, TARGET_AGREEMENT["training"])
         self._held_out = calibrate(self._held_out, shown, TARGET_AGREEMENT["held_out"])
         self._is_calibrated = True

@@ -64,7 +64,7 @@ def _drawn(task: Task, spec: Mapping[str, Any], generator: np.random.Generator, 
         parts.sentences.append(f"That {constraint['value']} thing was good.")
     if "ignores_constraint" in flaws and constraint and constraint["kind"] == "max_words":
         parts.sentences += ["It is so good to know all this and much more."] * 2
-    if "missing_item" in flaws:
+    if "missing_item" in flaws and len(parts.items) != 1:  # a list of one has nothing to lose but itself
         parts = _with_less(parts, generator)
     return parts
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from preceptor.simulation import lexicon
-from preceptor.simulation.answers import FLAWS, applicable_flaws, write
+from preceptor.simulation.answers import FLAWS, write
 from preceptor.simulation.facts import ATTRIBUTES, KNOWLEDGE, Entity, say
 from preceptor.simulation.language import chance, listed, numbered, pick, sample, sentence, upper_first, with_articles
 from preceptor.simulation.requests import TASKS, Request, draw_request
