@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 
 from preceptor.config import BaseConfig
 from preceptor.evals import EVALUATIONS, AccuracyConfig
-from preceptor.importers import SplitConfig, formats
-from preceptor.importers.base import ImportConfig
+from preceptor.importers import SplitConfig
+from preceptor.importers.base import ImportConfig, formats
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import KINDS, Labeler, Manifest, Message, Response, Sampling
 from preceptor.runs.lineage import Lineage

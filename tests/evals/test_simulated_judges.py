@@ -33,7 +33,7 @@ def test_labelers_prefer_the_policy_without_flaws(world: World, judges: list[Sim
     good, bad = policy(world, "good", 0, flawed=False), policy(world, "bad", 1, flawed=True)
     won = HumanPreference().run(good, judges, baseline=bad)
     lost = HumanPreference().run(bad, judges, baseline=good)
-    assert won.interval.low > 0.65
+    assert won.interval.low > 0.5
     assert won.value == pytest.approx(1 - lost.value)
     assert Likert().run(good, judges).value > Likert().run(bad, judges).value + 0.5
 

@@ -1,5 +1,7 @@
 """The summary for the terminal."""
 
+from collections.abc import Mapping, Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -9,15 +11,15 @@ from preceptor.reporting.data import MAIN_FLAGS, Estimate, PolicyRow, ReportData
 from preceptor.reporting.verdict import verdict
 from preceptor.reporting.words import percent, two_digits, whole_percent
 
-SHORT = {"fails_instruction": "Fails", "satisfies_constraint": "Constraint", "hallucination": "Halluc.",
-         "harmful_advice": "Harmful"}  # fmt: skip
+SHORT = {"fails_instruction": "Fails", "satisfies_constraint": "Constr.", "hallucination": "Halluc.",
+         "harmful_advice": "Harm"}  # fmt: skip
 
 
 def print_summary(data: ReportData, console: Console | None = None) -> None:
-    """The main table, the reward model in a line, and the verdict."""
+    """The main table in two parts that fit 80 columns, the reward model in a line, and the verdict."""
     console = console or Console()
-    table = policy_table(data)
-    console.print(table)
+    console.print(judged_table(data))
+    console.print(measured_table(data))
     console.print(Text(_reward_line(data), style="dim"))
     found = verdict(data)
     console.print(Text(found.headline, style="bold green" if found.kind == "better" else "bold yellow"))
@@ -25,29 +27,36 @@ def print_summary(data: ReportData, console: Console | None = None) -> None:
         console.print(Text(sentence))
 
 
-def policy_table(data: ReportData) -> Table:
-    """Policies × figures; those by simulated labelers say so."""
+def judged_table(data: ReportData) -> Table:
+    """What labelers said; simulated ones are called so."""
     by = {"simulated": "simulated labelers", "mixed": "labelers, some simulated"}.get(data.origin, "labelers")
     flags = [flag for flag in MAIN_FLAGS if any(flag in row.flags for row in data.policies)]
-    title = f"{data.num_prompts:,} held-out prompts; win rate, Likert and flags by {data.num_labelers} held-out {by}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
-    table.add_column("Policy", no_wrap=True)
-    for name in [
-        f"Win rate vs {data.baseline.upper()}",
-        "Likert",
-        *(SHORT[flag] for flag in flags),
-        "Gold",
-        "KL",
-        "Tokens",
-        "LM loss",
-    ]:
-        table.add_column(name, justify="right")
+    title = f"{data.num_prompts:,} held-out prompts, judged by {data.num_labelers} held-out {by}"
+    columns = [f"vs {data.baseline.upper()}", "Likert", *(SHORT[flag] for flag in flags)]
+    rows = {}
     for row in data.policies:
         shares = [whole_percent(row.flags[flag].value) if flag in row.flags else "–" for flag in flags]
-        judged = [_win(row, data.baseline), _value(row.likert), *shares, _value(row.gold_utility)]
+        rows[row.name] = [_win(row, data.baseline), _value(row.likert), *shares]
+    return _table(data, title, columns, rows)
+
+
+def measured_table(data: ReportData) -> Table:
+    """What was measured without labelers."""
+    columns = ["Gold utility", "KL to SFT", "Tokens", "Pretraining loss"]
+    rows = {}
+    for row in data.policies:
         loss = "–" if row.pretraining_loss is None else two_digits(row.pretraining_loss)
-        style = "bold" if row.name in data.aligned else ""
-        table.add_row(row.title, *judged, _one(row.kl_to_sft), _one(row.mean_length), loss, style=style)
+        rows[row.name] = [_value(row.gold_utility), _one(row.kl_to_sft), _one(row.mean_length), loss]
+    return _table(data, "Measured on the same responses", columns, rows)
+
+
+def _table(data: ReportData, title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("Policy", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in data.policies:
+        table.add_row(row.title, *rows[row.name], style="bold" if row.name in data.aligned else "")
     return table
 
 

@@ -80,7 +80,7 @@ class Chat:
     def document(self, text: str) -> list[int]:
         """Tokens of plain text, as in pretraining: BOS where the tokenizer puts one, the text, the end of text."""
         end = self.tokenizer.eos_token_id
-        tokens = list(self.tokenizer.encode(text, add_special_tokens=True))
+        tokens = list(self.tokenizer.encode(text, add_special_tokens=True, verbose=False))
         return tokens if end is None or tokens[-1:] == [end] else [*tokens, int(end)]
 
     # ── tokens to text ──────────────────────────────────────────────────────────────────────────────────────────────
