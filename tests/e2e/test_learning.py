@@ -12,12 +12,11 @@ from preceptor.errors import UserError
 from preceptor.evals import check_gate
 from preceptor.models.load import load_policy
 from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
-from preceptor.pipeline.evidence import optimization_path, watcher
 from preceptor.pipeline.project import SHIPPED_RECIPES, Project
 from preceptor.pipeline.recipe import Recipe
 from preceptor.pipeline.reward import measure_reward_model
 from preceptor.pipeline.run import learn_preferences, pass_gate
-from preceptor.pipeline.stages import BUNDLED_MODEL, respond, reward_model_stage, rl_stage, sft_stage
+from preceptor.pipeline.stages import BUNDLED_MODEL, respond, reward_model_stage, sft_stage
 from preceptor.records import Ranking, Sampling
 
 SMALLER = [
@@ -80,31 +79,3 @@ def test_rankings_teach_and_shuffled_rankings_stop_at_the_gate(story: Story) -> 
     assert not check_gate(accuracy).open
     with pytest.raises(UserError, match=r"gate is closed.*rankings"):
         pass_gate(story.project, accuracy, None)
-
-
-def test_without_the_kl_term_the_proxy_rises_and_the_truth_falls(story: Story) -> None:
-    config = story.project.recipe.rl["ppo"]
-    config = config.model_copy(
-        update={
-            "kl": config.kl.model_copy(update={"coef": 0.0}),
-            "optim": config.optim.model_copy(update={"learning_rate": 4e-4}),
-            "num_steps": 60,
-            "batch_size": 64,
-            "eval_every": 5,
-            "ema_decay": 0.0,
-        }
-    )
-    reward = story.learned.reward_model.path / "model"
-    prompts = story.project.keep("prompts-rl", story.sets.rl, "prompts")
-    watch = watcher(story.project, story.feedback, {"score": reward}, story.body, story.sets.test)
-    done = rl_stage(
-        story.project, config, story.body, reward, prompts, story.documents["train"], watch,
-        name="unbound", kind="ppo", forced="negative control",
-    )  # fmt: skip
-    path = optimization_path("unbound", done)
-    first, last = path.points[0], path.points[-1]
-    assert last.proxy > first.proxy
-    assert last.gold is not None
-    assert last.gold < max(point.gold or 0.0 for point in path.points)
-    assert path.overoptimized_since is not None
-    assert "Over-optimised since step" in path.message
