@@ -347,9 +347,9 @@ def test_ctrl_c_says_where_it_goes_on(project: Path) -> None:
     assert "interrupted; the same command goes on where it stopped" in said
     assert "Traceback" not in said
     saved = int(found[2]) - 1
-    assert 4 <= saved <= int(found[1])
     [checkpoints] = (project / "work").glob("sft-*/run/checkpoints")
-    assert (checkpoints / f"step-{saved:06d}").is_dir()
+    assert 2 <= saved <= int(found[1])
+    assert (checkpoints / f"step-{saved:06d}").is_dir(), "that checkpoint is not there"
 
 
 def test_ctrl_c_outside_a_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
