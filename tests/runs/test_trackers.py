@@ -32,7 +32,8 @@ def test_none_and_unknown(tmp_path: Path) -> None:
 
 
 def test_mlflow_keeps_one_run_across_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mlflow = pytest.importorskip("mlflow")
+    import mlflow
+
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     config = {"optim": {"lr": 0.1}, "seed": 3}
@@ -55,7 +56,6 @@ def test_mlflow_keeps_one_run_across_a_resume(tmp_path: Path, monkeypatch: pytes
 
 
 def test_wandb_offline_keeps_its_id_across_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     for is_finished in (False, True):
         tracker = open_tracker("wandb", tmp_path, {"seed": 3})

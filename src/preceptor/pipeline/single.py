@@ -77,8 +77,8 @@ def cross_validate_reward(project: Project) -> dict[str, float]:
         UserError: fewer than five labelers.
     """
     prepare(project)
-    rankings, _ = ranking_sets(project)
-    labelers = sorted({row.labeler.id for row in rankings.rows})
+    rows = [row for row in known_rankings(project) if row.labeler.group == "training"]
+    labelers = sorted({row.labeler.id for row in rows})
     if len(labelers) < NUM_FOLDS:
         raise UserError(
             f"{len(labelers)} labelers cannot be put into {NUM_FOLDS} groups",
@@ -86,15 +86,16 @@ def cross_validate_reward(project: Project) -> dict[str, float]:
         )
     seen, unseen = [], []
     for fold in range(NUM_FOLDS):
-        left_out = set(labelers[fold::NUM_FOLDS])
-        inside = [row for row in rankings.rows if row.labeler.id not in left_out]
+        # Neighbours by name are left out together: labelers hired together, who may share habits, are named together.
+        left_out = {name for place, name in enumerate(labelers) if place * NUM_FOLDS // len(labelers) == fold}
+        inside = [row for row in rows if row.labeler.id not in left_out]
         train = [row for row in inside if not kept_apart(row.prompt.id)]
         parts = {
             "train": train,
             "seen": [row for row in inside if kept_apart(row.prompt.id)],
-            "unseen": [row for row in rankings.rows if row.labeler.id in left_out and kept_apart(row.prompt.id)],
+            "unseen": [row for row in rows if row.labeler.id in left_out and kept_apart(row.prompt.id)],
         }
-        kept = {part: project.keep(f"fold-{fold}-{part}", rows, "rankings") for part, rows in parts.items()}
+        kept = {part: project.keep(f"fold-{fold}-{part}", some, "rankings") for part, some in parts.items()}
         done = reward_model_stage(
             project, starting_point(project), kept["train"], known_demonstrations(project), f"reward_fold_{fold}"
         )
@@ -103,7 +104,7 @@ def cross_validate_reward(project: Project) -> dict[str, float]:
         unseen.append(
             measure_reward_model(project, model, kept["unseen"], kept["train"], "labelers unseen").accuracy.value
         )
-    origin = " (simulated)" if rankings.manifest.origin != "human" else ""
+    origin = "" if all(row.labeler.origin == "human" for row in rows) else " (simulated)"
     project.say(f"labelers trained on: {mean(seen):.1%} ± {stdev(seen):.1%}{origin}")
     project.say(f"labelers left out:   {mean(unseen):.1%} ± {stdev(unseen):.1%}{origin}")
     return {"seen": mean(seen), "unseen": mean(unseen)}
@@ -143,10 +144,18 @@ def ranking_sets(project: Project) -> tuple[Artifact[Ranking], Artifact[Ranking]
     made = project.directory / "artifacts" / "rankings"
     if project.recipe.feedback == "simulated" and made.is_dir():
         return read_artifact(made, Ranking), read_artifact(made.with_name("rankings-held-out"), Ranking)
-    imported = HumanFeedback(project.data, project.recipe).imported(Ranking)
-    rows = [row for row in imported if not row.id.startswith(TEST)]
-    train, heldout = apart(rows)
+    train, heldout = apart(known_rankings(project))
     return project.keep("rankings", train, "rankings"), project.keep("rankings-held-out", heldout, "rankings")
+
+
+def known_rankings(project: Project) -> list[Ranking]:
+    """All rankings that a reward model may learn from or be measured on; those of the final evaluation are not."""
+    made = project.directory / "artifacts" / "rankings"
+    if project.recipe.feedback == "simulated" and made.is_dir():
+        heldout = made.with_name("rankings-held-out")
+        return [*read_artifact(made, Ranking).rows, *read_artifact(heldout, Ranking).rows]
+    imported = HumanFeedback(project.data, project.recipe).imported(Ranking)
+    return [row for row in imported if not row.id.startswith(TEST)]
 
 
 def known_demonstrations(project: Project) -> Artifact[Demonstration]:
