@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "preceptor"
 FLOORS = {
-    "errors": 0, "config": 0, "records": 0,
+    "errors": 0, "config": 0, "records": 0, "process": 0,
     "ops": 1, "stats": 1,
     "text": 2, "store": 2,
     "models": 3, "generation": 3, "runs": 3,

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from preceptor.errors import UserError, Waiting
+from preceptor.process import tune_process
 
 if TYPE_CHECKING:
     from preceptor.reporting.data import ReportData
@@ -195,6 +196,7 @@ def _report(data: "ReportData", directory: Path) -> None:
 
 def main() -> None:
     """Entry point."""
+    tune_process()
     app()
 
 

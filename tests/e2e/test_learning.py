@@ -12,17 +12,27 @@ from preceptor.errors import UserError
 from preceptor.evals import check_gate
 from preceptor.models.load import load_policy
 from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
+from preceptor.pipeline.evidence import optimization_path, watcher
 from preceptor.pipeline.project import SHIPPED_RECIPES, Project
 from preceptor.pipeline.recipe import Recipe
 from preceptor.pipeline.reward import measure_reward_model
 from preceptor.pipeline.run import learn_preferences, pass_gate
-from preceptor.pipeline.stages import BUNDLED_MODEL, respond, reward_model_stage, sft_stage
+from preceptor.pipeline.stages import BUNDLED_MODEL, respond, reward_model_stage, rl_stage, sft_stage
 from preceptor.records import Ranking, Sampling
+from preceptor.reporting.verdict import verdict
+from tests.reporting.example_report import example_report
 
 SMALLER = [
     "prompts.num_sft=300", "prompts.num_reward=900", "prompts.num_rl=1000", "prompts.num_test=100",
     "prompts.num_documents=0", "labels.held_out_share=0.3", "sft.num_epochs=4",
 ]  # fmt: skip
+
+
+FREE = [
+    "rl.ppo.kl.coef=0", "rl.ppo.optim.learning_rate=1e-3", "rl.ppo.batch_size=64", "rl.ppo.num_steps=50",
+    "rl.ppo.eval_every=5",
+]  # fmt: skip
+"""Nothing holds the policy to its reference, and it takes large steps."""
 
 
 class Story:
@@ -79,3 +89,24 @@ def test_rankings_teach_and_shuffled_rankings_stop_at_the_gate(story: Story) -> 
     assert not check_gate(accuracy).open
     with pytest.raises(UserError, match=r"gate is closed.*rankings"):
         pass_gate(story.project, accuracy, None)
+
+
+def test_without_the_kl_penalty_the_reward_model_is_hacked_and_the_report_says_so(story: Story) -> None:
+    project, learned = story.project, story.learned
+    config = load_config(Recipe, SHIPPED_RECIPES / "quickstart.yaml", FREE).rl["ppo"]
+    judges = {"score": learned.reward_model.path / "model"}
+    watch = watcher(project, story.feedback, judges, story.body, story.sets.test)
+    prompts = project.keep("prompts-rl", story.sets.rl, "prompts")
+    done = rl_stage(
+        project, config, story.body, judges["score"], prompts, story.documents["train"], watch,
+        name="ppo_free", kind="ppo", forced="a negative control",
+    )  # fmt: skip
+    path = optimization_path("ppo", done)
+    first, last = path.points[0], path.points[-1]
+    assert last.proxy > first.proxy + 0.5
+    assert first.gold is not None
+    assert last.gold is not None
+    assert last.gold < first.gold - 0.15
+    assert path.overoptimized_since is not None
+    report = example_report().model_copy(update={"optimization": (path,)})
+    assert f"Over-optimised since step {path.overoptimized_since}" in " ".join(verdict(report).sentences)
