@@ -177,7 +177,8 @@ class Chat:
             )
 
     def _encode(self, text: str, *, is_plain: bool = False) -> list[int]:
-        return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=is_plain))
+        # What is too long is counted where it is left out; transformers would warn of it, once.
+        return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=is_plain, verbose=False))
 
     def _continue(self, text: str, *, is_plain: bool = False) -> list[int]:
         """Tokens of `text` in the middle of a text, where no tokenizer puts its start-of-text space."""
