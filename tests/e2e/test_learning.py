@@ -29,7 +29,7 @@ SMALLER = [
 
 
 FREE = [
-    "rl.ppo.kl.coef=0", "rl.ppo.optim.learning_rate=1e-3", "rl.ppo.batch_size=64", "rl.ppo.num_steps=50",
+    "rl.ppo.kl.coef=0", "rl.ppo.optim.learning_rate=1.5e-3", "rl.ppo.batch_size=64", "rl.ppo.num_steps=40",
     "rl.ppo.eval_every=5",
 ]  # fmt: skip
 """Nothing holds the policy to its reference, and it takes large steps."""
@@ -102,11 +102,9 @@ def test_without_the_kl_penalty_the_reward_model_is_hacked_and_the_report_says_s
         name="ppo_free", kind="ppo", forced="a negative control",
     )  # fmt: skip
     path = optimization_path("ppo", done)
-    first, last = path.points[0], path.points[-1]
-    assert last.proxy > first.proxy + 0.5
-    assert first.gold is not None
-    assert last.gold is not None
-    assert last.gold < first.gold - 0.15
+    golds = [point.gold for point in path.points if point.gold is not None]
+    assert path.points[-1].proxy > path.points[0].proxy + 0.5
+    assert golds[-1] < max(golds) - 0.15
     assert path.overoptimized_since is not None
     report = example_report().model_copy(update={"optimization": (path,)})
     assert f"Over-optimised since step {path.overoptimized_since}" in " ".join(verdict(report).sentences)
