@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs install browser clean
+.PHONY: quickstart test check docs install browser postgresql clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 quickstart: install
 	$(BIN)/preceptor quickstart
 
-test: install browser check
+test: install browser postgresql check
 	$(BIN)/python -m pytest
 
 check: install
@@ -28,6 +28,11 @@ install: .venv/installed
 # The browser tests drive a real Chromium.
 browser:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q chromium; }
+
+# The store's tests run on a real PostgreSQL, in a cluster that they start themselves.
+postgresql:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+	|| { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q postgresql; }
 
 clean:
 	rm -rf .venv quickstart build .pytest_cache .ruff_cache .mypy_cache
