@@ -1,0 +1,143 @@
+"""What a kind of task is: one file in this folder, one template, perhaps a script; nothing else changes."""
+
+import importlib
+import inspect
+import pkgutil
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from preceptor.config import BaseConfig
+from preceptor.records import Labeler, Record
+
+Scale = Literal["nominal", "ordinal", "ranking"]
+
+
+class StageSettings(BaseConfig):
+    """Settings of a stage that all kinds share."""
+
+    lease_minutes: float = Field(default=30, gt=0)
+    """How long an item stays with a labeler of whom nothing is heard."""
+    gold_share: float = Field(default=0.0, ge=0, le=0.5)
+    """Share of what a labeler is given that has a researcher's answer to compare with."""
+    repeat_share: float = Field(default=0.0, ge=0, le=0.5)
+    """Share of what a labeler is given that this labeler has done before."""
+    repeat_after_hours: float = Field(default=24, ge=0)
+    """How long ago that must have been."""
+    max_per_labeler: int | None = Field(default=None, ge=1)
+    """Most items that one labeler may do in this stage; None sets no limit."""
+
+
+class Nothing(Record):
+    """`Shown` of a kind that shows the same to everybody."""
+
+
+@dataclass(frozen=True)
+class Concern:
+    """A soft check that noticed something: shown once before submitting, and never in the way."""
+
+    text: str
+    """English, and the key of its translation; `{name}` stands for a value."""
+    values: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an answer says of one thing, in a form that agreement can be measured on."""
+
+    measure: str
+    """What is judged: 'ranking', 'likert', 'hallucination', …"""
+    scale: Scale
+    unit: str
+    """What is judged, the same for all labelers: a response's id, or '' for the item as a whole."""
+    value: int | bool | str | tuple[tuple[str, ...], ...]
+    """A category (nominal), a number (ordinal), or groups of response ids from best to worst (ranking)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """An answer with all that it takes to understand it."""
+
+    key: str
+    item: Any
+    shown: Any
+    answer: Any
+    labeler: Labeler
+    metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Goes into the records: versions of guideline and schema, round, active time."""
+
+
+class Task(ABC):
+    """A kind of task. It has no state; `templates/tasks/KIND.html` renders it, `static/tasks/KIND.js` may help."""
+
+    kind: ClassVar[str]
+    """Its name, in the store and in the names of its files."""
+    title: ClassVar[str]
+    """Its name for people, in English; translated where it is shown."""
+    schema_version: ClassVar[int] = 1
+    """Goes up when `Answer` changes its meaning."""
+    Item: ClassVar[type[Record]]
+    """What there is to do; it may name models, and never leaves the server as it is."""
+    Answer: ClassVar[type[Record]]
+    """What the page posts. It names responses by the letters that `shown` gave them."""
+    Shown: ClassVar[type[Record]] = Nothing
+    """What was drawn for one labeler: the order, and conditions. Kept with the answer."""
+    Settings: ClassVar[type[StageSettings]] = StageSettings
+    """What an admin may set for a stage."""
+
+    def show(self, item: Any, settings: Any, draw: random.Random) -> Record:
+        """What is drawn for one labeler; `draw` is a function of labeler and item, so a reload draws the same."""
+        return self.Shown()
+
+    @abstractmethod
+    def view(self, item: Any, shown: Any, settings: Any) -> dict[str, Any]:
+        """What the template gets as `view`. The names of models must not be in it, nor ids that tell them."""
+
+    def start(self, item: Any, shown: Any, settings: Any) -> dict[str, JsonValue]:
+        """What a draft begins with."""
+        return {}
+
+    def verify(self, item: Any, shown: Any, answer: Any) -> None:  # noqa: B027  most kinds need no more than types
+        """Check an answer against its item, beyond what its type says.
+
+        Raises:
+            Refused: it is no answer to this item.
+        """
+
+    def concerns(self, item: Any, shown: Any, answer: Any) -> list[Concern]:
+        """Soft checks: what a careful colleague would ask before this is submitted."""
+        return []
+
+    @abstractmethod
+    def to_records(self, work: Work) -> list[Record]:
+        """What training reads."""
+
+    def judgements(self, item: Any, shown: Any, answer: Any) -> list[Judgement]:
+        """What agreement is measured on."""
+        return []
+
+    def is_attentive(self, item: Any, shown: Any, answer: Any) -> bool | None:
+        """Whether a hidden check inside the item was passed; None when there was none."""
+        return None
+
+
+@cache
+def kinds() -> Mapping[str, Task]:
+    """Every kind of task in this folder, by name."""
+    package = importlib.import_module("preceptor.labeling.tasks")
+    found: dict[str, Task] = {}
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for _, member in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if issubclass(member, Task) and member.__module__ == module.name and hasattr(member, "kind"):
+                found[member.kind] = member()
+    return found
+
+
+def shuffled(names: Sequence[str], draw: random.Random) -> list[str]:
+    """A random order."""
+    return draw.sample(list(names), len(names))
