@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from preceptor.labeling.assignment import FIRST, claim_again, claim_of, is_free, is_live
+from preceptor.labeling.assignment import claim_again, claim_of, is_free, is_live
 from preceptor.labeling.outcomes import Missing, Refused, Stale
 from preceptor.labeling.stages import task_of
 from preceptor.labeling.tasks import Task
@@ -42,7 +42,7 @@ def save_draft(
         Stale: another tab or device saved in the meantime.
         Refused: it is too large.
     """
-    claim_of(session, labeler, item_id)
+    place_of(session, labeler, item_id)
     _check_size(content)
     statement = select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id)
     draft = session.scalar(statement.with_for_update())
@@ -61,16 +61,17 @@ def save_draft(
     return draft.revision
 
 
-def check(session: Session, labeler: Labeler, item_id: int, content: dict[str, Any]) -> Record:
-    """An answer as its kind's `Answer`.
+def place_of(session: Session, labeler: Labeler, item_id: int) -> tuple[int, dict[str, Any]]:
+    """The stage of an item that is or was a labeler's, and how it was shown.
 
     Raises:
-        Missing: the labeler never had this item.
-        Refused: it is no answer to it.
+        Missing: it never was.
     """
-    claim = claim_of(session, labeler, item_id)
-    item, stage = session.get_one(Item, item_id), session.get_one(Stage, claim.stage_id)
-    return _checked(task_of(stage), item, claim.shown, content)
+    claim = session.scalar(select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id))
+    found = claim or latest_answer(session, labeler, item_id)
+    if found is None:
+        raise Missing
+    return found.stage_id, found.shown
 
 
 def submit(
@@ -85,22 +86,25 @@ def submit(
 ) -> Answer:
     """Take an answer in. It counts while the item has room; what comes too late is kept as surplus.
 
-    Sending the same again, as after a lost reply, gives the answer that is there. Call it in a write transaction.
+    Sending the same again, as after a lost reply, gives the answer that is there; sending another one corrects it. Call
+    it in a write transaction.
 
     Raises:
         Missing: the labeler never had this item.
-        Refused: it is no answer to it, or another one was submitted before.
+        Refused: it is no answer to it.
     """
-    before = first_answer(session, labeler, item_id)
+    item = session.get(Item, item_id)
+    if item is None:
+        raise Missing
+    # From here on nobody else counts in this stage, so what is read stays true.
+    stage = session.scalars(select(Stage).where(Stage.id == item.stage_id).with_for_update()).one()
+    session.refresh(item)
+    before = latest_answer(session, labeler, item_id)
     if before is not None:
-        if before.content == content:
-            return before
-        raise Refused("You have submitted this already; open it under “Done” to correct it.")
+        return _correct(session, labeler, stage, item, before, content, guideline_id, active_s, now)
     claim = claim_of(session, labeler, item_id)
-    stage = session.scalars(select(Stage).where(Stage.id == claim.stage_id).with_for_update()).one()
-    item = session.get_one(Item, item_id, populate_existing=True)
     task = task_of(stage)
-    _checked(task, item, claim.shown, content)
+    checked(task, item, claim.shown, content)
     has_room = item.lane != "ordinary" or item.num_counted < stage.overlap
     counts = has_room and (is_live(claim, now) or is_free(session, stage, item_id, now))
     answer = Answer(
@@ -112,50 +116,9 @@ def submit(
     session.add(answer)
     item.num_counted += counts
     session.delete(claim)
-    session.execute(delete(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id))
+    _drop_draft(session, labeler, item_id)
     session.flush()
     return answer
-
-
-def revise(
-    session: Session,
-    labeler: Labeler,
-    item_id: int,
-    content: dict[str, Any],
-    *,
-    guideline_id: int | None,
-    active_s: float,
-    now: float,
-) -> Answer:
-    """Correct an answer: a new row that follows the latest one.
-
-    Raises:
-        Missing: the labeler submitted nothing here.
-        Refused: it is no answer to this item.
-    """
-    latest = latest_answer(session, labeler, item_id)
-    if latest is None:
-        raise Missing
-    if latest.content == content:
-        return latest
-    stage = session.get_one(Stage, latest.stage_id)
-    task = task_of(stage)
-    _checked(task, session.get_one(Item, item_id), latest.shown, content)
-    answer = Answer(
-        item_id=item_id, stage_id=stage.id, labeler_id=labeler.id, group=labeler.group, status="revision",
-        content=content, shown=latest.shown, guideline_id=_guideline(session, stage, guideline_id),
-        schema_version=task.schema_version, round=stage.round, active_s=active_s, claimed_at=latest.claimed_at,
-        revises_id=latest.id, created_at=now,
-    )  # fmt: skip
-    session.add(answer)
-    session.flush()
-    return answer
-
-
-def first_answer(session: Session, labeler: Labeler, item_id: int) -> Answer | None:
-    """What a labeler submitted on an item, before corrections."""
-    statement = select(Answer).where(Answer.item_id == item_id, Answer.labeler_id == labeler.id)
-    return session.scalar(statement.where(Answer.status.in_(FIRST)))
 
 
 def latest_answer(session: Session, labeler: Labeler, item_id: int) -> Answer | None:
@@ -166,8 +129,8 @@ def latest_answer(session: Session, labeler: Labeler, item_id: int) -> Answer | 
     return session.scalar(statement.order_by(Answer.id.desc()).limit(1))
 
 
-def skip(session: Session, labeler: Labeler, item_id: int, *, reason: str, now: float) -> None:
-    """Pass an item over; what was drafted is kept, and the item goes to others.
+def skip(session: Session, labeler: Labeler, item_id: int, *, reason: str, now: float) -> int:
+    """Pass an item over; what was drafted is kept, and the item goes to others. The stage's id.
 
     Raises:
         Missing: the labeler does not have this item.
@@ -176,6 +139,7 @@ def skip(session: Session, labeler: Labeler, item_id: int, *, reason: str, now: 
     session.add(Skip(item_id=item_id, labeler_id=labeler.id, reason=reason[:2000], created_at=now))
     session.delete(claim)
     session.flush()
+    return claim.stage_id
 
 
 def take_back_skip(session: Session, labeler: Labeler, item_id: int, *, now: float) -> Claim:
@@ -230,19 +194,54 @@ def has_seen(session: Session, labeler: Labeler, item_id: int) -> bool:
     )
 
 
-def _checked(task: Task, item: Item, shown: dict[str, Any], content: dict[str, Any]) -> Record:
+def checked(task: Task, item: Item, shown: dict[str, Any], content: dict[str, Any]) -> Record:
+    """An answer as its kind's `Answer`.
+
+    Raises:
+        Refused: it is no answer to this item.
+    """
     _check_size(content)
     try:
         answer = task.Answer.model_validate_json(json.dumps(content), strict=True)
-    except (ValidationError, ValueError) as error:
+    except ValidationError as error:
         raise _misfit(error) from None
     task.verify(task.Item.model_validate(item.payload), task.Shown.model_validate(shown), answer)
     return answer
 
 
-def _misfit(error: ValueError) -> Refused:
-    if not isinstance(error, ValidationError):
-        return Refused("What was sent is no JSON.")
+def _correct(
+    session: Session,
+    labeler: Labeler,
+    stage: Stage,
+    item: Item,
+    before: Answer,
+    content: dict[str, Any],
+    guideline_id: int | None,
+    active_s: float,
+    now: float,
+) -> Answer:
+    """A row that follows the latest one; none when it says the same."""
+    _drop_draft(session, labeler, item.id)
+    if before.content == content:
+        return before
+    task = task_of(stage)
+    checked(task, item, before.shown, content)
+    answer = Answer(
+        item_id=item.id, stage_id=stage.id, labeler_id=labeler.id, group=labeler.group, status="revision",
+        content=content, shown=before.shown, guideline_id=_guideline(session, stage, guideline_id),
+        schema_version=task.schema_version, round=stage.round, active_s=active_s, claimed_at=before.claimed_at,
+        revises_id=before.id, created_at=now,
+    )  # fmt: skip
+    session.add(answer)
+    session.flush()
+    return answer
+
+
+def _drop_draft(session: Session, labeler: Labeler, item_id: int) -> None:
+    session.execute(delete(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id))
+
+
+def _misfit(error: ValidationError) -> Refused:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     return Refused("{place}: {problem}", place=place, problem=first["msg"].removeprefix("Value error, "))

@@ -15,6 +15,10 @@ class Refused(Exception):
         super().__init__(text.format(**values))
 
 
+class TooFast(Refused):
+    """Sent too often; the same is welcome in a while."""
+
+
 class Stale(Exception):
     """A draft was saved elsewhere in the meantime; the latest one comes along, to merge with."""
 

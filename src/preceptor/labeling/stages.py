@@ -12,7 +12,7 @@ from preceptor.errors import UserError
 from preceptor.labeling.outcomes import Missing
 from preceptor.labeling.tasks import StageSettings, Task, kinds
 from preceptor.records import Record
-from preceptor.store.tables import Group, Item, Labeler, Stage
+from preceptor.store.tables import Answer, Group, Item, Labeler, Stage, StageState
 
 
 @dataclass(frozen=True)
@@ -140,3 +140,42 @@ def stage_for(session: Session, labeler: Labeler, stage_id: int, *, lock: bool =
     if stage is None or not is_for(stage, labeler):
         raise Missing
     return stage
+
+
+def change_stage(
+    session: Session,
+    stage_id: int,
+    *,
+    state: StageState | None = None,
+    overlap: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    guideline: str | None = None,
+) -> Stage:
+    """Change what is given. Claims stay: with a smaller overlap, what is under way becomes surplus.
+
+    Raises:
+        Missing: there is no such stage.
+        UserError: a setting does not fit.
+    """
+    stage = session.get(Stage, stage_id, with_for_update=True)
+    if stage is None:
+        raise Missing
+    if settings is not None:
+        stage.settings = checked_settings(stage.kind, settings)
+    stage.state, stage.overlap = state or stage.state, overlap or stage.overlap
+    stage.guideline = guideline or stage.guideline
+    session.flush()
+    return stage
+
+
+def progress(session: Session, stage: Stage) -> dict[str, int]:
+    """How far a stage is: items, items with all their labelers, submissions that count, and surplus."""
+    in_line = (Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False))
+    statuses = select(Answer.status, func.count()).where(Answer.stage_id == stage.id).group_by(Answer.status)
+    num: dict[str, int] = dict(session.execute(statuses).tuples().all())
+    return {
+        "num_items": session.scalar(select(func.count()).where(*in_line)) or 0,
+        "num_done": session.scalar(select(func.count()).where(*in_line, Item.num_counted >= stage.overlap)) or 0,
+        "num_answers": num.get("counted", 0),
+        "num_surplus": num.get("surplus", 0),
+    }

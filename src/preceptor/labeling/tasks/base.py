@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -13,7 +13,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from preceptor.config import BaseConfig
-from preceptor.records import Labeler, Record
+from preceptor.labeling.outcomes import Missing
+from preceptor.records import Labeler, Message, Record
+
+Respond = Callable[[Sequence[Message]], str]
+"""A model that people can talk with: the conversation so far → what it says."""
 
 Scale = Literal["nominal", "ordinal", "ranking"]
 
@@ -29,6 +33,8 @@ class StageSettings(BaseConfig):
     """Share of what a labeler is given that this labeler has done before."""
     repeat_after_hours: float = Field(default=24, ge=0)
     """How long ago that must have been."""
+    min_active_s: float = Field(default=20, ge=0)
+    """Who submits after less active time is asked whether that was right."""
     max_per_labeler: int | None = Field(default=None, ge=1)
     """Most items that one labeler may do in this stage; None sets no limit."""
 
@@ -102,6 +108,19 @@ class Task(ABC):
         """What a draft begins with."""
         return {}
 
+    def act(
+        self, item: Any, shown: Any, content: dict[str, Any], action: dict[str, Any], respond: Respond | None
+    ) -> dict[str, Any]:
+        """Do something with a draft on the server, such as a model's turn in a dialogue; what the draft is then.
+
+        `respond` is a model to talk with, None when none is served.
+
+        Raises:
+            Missing: the kind does nothing of the sort.
+            Refused: it cannot be done now.
+        """
+        raise Missing
+
     def verify(self, item: Any, shown: Any, answer: Any) -> None:  # noqa: B027  most kinds need no more than types
         """Check an answer against its item, beyond what its type says.
 
@@ -109,8 +128,8 @@ class Task(ABC):
             Refused: it is no answer to this item.
         """
 
-    def concerns(self, item: Any, shown: Any, answer: Any) -> list[Concern]:
-        """Soft checks: what a careful colleague would ask before this is submitted."""
+    def concerns(self, item: Any, shown: Any, answer: Any, *, settings: Any, active_s: float) -> list[Concern]:
+        """Soft checks: what a careful colleague would ask before this is submitted after so much active time."""
         return []
 
     @abstractmethod

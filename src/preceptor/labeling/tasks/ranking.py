@@ -145,8 +145,10 @@ class RankingTask(Task):
         if missing := sorted(letters - ranked):
             raise Refused("Response {letter} is not on the board yet.", letter=missing[0])
 
-    def concerns(self, item: Candidates, shown: RankingShown, answer: RankingAnswer) -> list[Concern]:
-        """Order against ratings, everything tied, something unread."""
+    def concerns(
+        self, item: Candidates, shown: RankingShown, answer: RankingAnswer, *, settings: Any, active_s: float
+    ) -> list[Concern]:
+        """Order against ratings, everything tied, something unread, or the board left as it was in no time."""
         found = []
         likert = {letter: rating.likert for letter, rating in answer.ratings.items()}
         for place, worse in enumerate(answer.groups[1:], start=1):
@@ -160,6 +162,8 @@ class RankingTask(Task):
             found.append(Concern("All responses are tied."))
         for letter in sorted(set(answer.unread)):
             found.append(Concern("Response {letter} was not read to its end.", {"letter": letter}))
+        if shown.board == "sorted" and not answer.moves and active_s < settings.min_active_s:
+            found.append(Concern("You left the board as the ratings had sorted it."))
         return found
 
     def to_records(self, work: Work) -> list[Record]:

@@ -1,0 +1,91 @@
+"""`preceptor label`: opens a project's store, and serves the room."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from preceptor.errors import UserError
+from preceptor.labeling import accounts
+from preceptor.labeling.app import create_app
+from preceptor.labeling.room import Room
+from preceptor.labeling.security import read_secret
+from preceptor.store import Database
+
+FOLDER = "labeling"
+"""Where a project keeps the store and the server's secret."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the pages are served."""
+
+    host: str
+    port: int
+    root_path: str
+    """The prefix under which a proxy serves them, such as '/labels'."""
+
+    @property
+    def url(self) -> str:
+        """What people open, as far as this machine knows."""
+        host = "localhost" if self.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else self.host
+        return f"http://{host}:{self.port}{self.root_path}"
+
+
+def store_url(project: Path, given: str | None) -> str:
+    """The store of a project: the URL that was given, or its own SQLite file."""
+    return given or f"sqlite:///{project / FOLDER / 'labels.db'}"
+
+
+def open_room(project: Path, store: str | None, root_path: str = "") -> Room:
+    """The room of a project.
+
+    Raises:
+        UserError: there is no such folder, the store cannot be opened, or the prefix is no path.
+    """
+    if not project.is_dir():
+        raise UserError("no such folder", file=project, remedy="`preceptor init DIR` makes a project")
+    if root_path and (not root_path.startswith("/") or root_path.endswith("/")):
+        raise UserError(f"'{root_path}' is no prefix of a path", remedy="write it like --root-path /labels")
+    (project / FOLDER).mkdir(mode=0o700, exist_ok=True)
+    secret = read_secret(project / FOLDER / "secret")
+    return Room(Database.open(store_url(project, store)), secret, root_path)
+
+
+def serve(room: Room, address: Address, say: Callable[[str], None]) -> None:
+    """Serve until interrupted. As long as there is no admin, say the link that makes one."""
+    with room.database.write() as session:
+        token = accounts.first_invitation(session, time.time())
+    if token is not None:
+        say(f"There is no admin yet. This link makes one, once:\n  {address.url}/join/{token}")
+    config = uvicorn.Config(
+        create_app(room), host=address.host, port=address.port, log_level="warning", access_log=False,
+        server_header=False, date_header=False, proxy_headers=True, timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    server = Announcing(config, lambda: say(f"The labelling room is open at {address.url}/  (Ctrl-C closes it)"))
+    try:
+        server.run()
+    finally:
+        room.database.close()
+    if not server.started:
+        raise UserError(
+            f"cannot listen at {address.host}, port {address.port}", remedy="choose another with --host and --port"
+        )
+
+
+class Announcing(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Open the port."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            self._ready()
+            sys.stdout.flush()
