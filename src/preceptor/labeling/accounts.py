@@ -82,7 +82,7 @@ def join(database: Database, token: str, name: str, password: str, now: float) -
     """
     with database.read() as session:
         invitation(session, token, now)
-    name, password_hash = _checked_name(name), _hash_password(password)  # slow on purpose: outside of the transaction
+    name, password_hash = _checked_name(name), hash_password(password)  # slow on purpose: outside of the transaction
     try:
         with database.write() as session:
             found = invitation(session, token, now)
@@ -129,6 +129,19 @@ def free_name(session: Session, name: str) -> str:
     return name
 
 
+def hash_password(password: str) -> str:
+    """What is kept of a password. Slow on purpose.
+
+    Raises:
+        Refused: it is too short or too long.
+    """
+    if len(password) < MIN_PASSWORD:
+        raise Refused("The password needs at least {num} characters.", num=MIN_PASSWORD)
+    if len(password) > MAX_PASSWORD:
+        raise Refused("The password may have at most {num} characters.", num=MAX_PASSWORD)
+    return _hasher.hash(password)
+
+
 def sign_in(database: Database, name: str, password: str, now: float) -> str:
     """Check name and password; the token of a new sign-in.
 
@@ -172,7 +185,7 @@ def change_password(database: Database, labeler: Labeler, old: str, new: str) ->
     """
     if not _fits(labeler.password_hash or _nobody(), old):
         raise Refused("The old password does not fit.")
-    password_hash = _hash_password(new)
+    password_hash = hash_password(new)
     with database.write() as session:
         session.execute(update(Labeler).where(Labeler.id == labeler.id).values(password_hash=password_hash))
         session.execute(delete(SignIn).where(SignIn.labeler_id == labeler.id))
@@ -244,14 +257,6 @@ def _fits(password_hash: str, password: str) -> bool:
         return _hasher.verify(password_hash, password[:MAX_PASSWORD])
     except (VerificationError, InvalidHashError):
         return False
-
-
-def _hash_password(password: str) -> str:
-    if len(password) < MIN_PASSWORD:
-        raise Refused("The password needs at least {num} characters.", num=MIN_PASSWORD)
-    if len(password) > MAX_PASSWORD:
-        raise Refused("The password may have at most {num} characters.", num=MAX_PASSWORD)
-    return _hasher.hash(password)
 
 
 def _checked_name(name: str) -> str:

@@ -172,7 +172,7 @@ def progress(session: Session, stage: Stage) -> dict[str, int]:
     """How far a stage is: items, items with all their labelers, submissions that count, and surplus."""
     in_line = (Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False))
     statuses = select(Answer.status, func.count()).where(Answer.stage_id == stage.id).group_by(Answer.status)
-    num: dict[str, int] = dict(session.execute(statuses).tuples().all())
+    num: dict[str, int] = dict(session.execute(statuses).all())
     return {
         "num_items": session.scalar(select(func.count()).where(*in_line)) or 0,
         "num_done": session.scalar(select(func.count()).where(*in_line, Item.num_counted >= stage.overlap)) or 0,
