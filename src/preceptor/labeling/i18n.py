@@ -1,12 +1,14 @@
 """The reader's language: gettext catalogues in `locale/`, compiled when loaded. A new file is a new language."""
 
 import re
+from datetime import UTC, datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
+from babel.dates import format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -51,6 +53,11 @@ def script_messages(language: str) -> dict[str, str]:
         for message in _catalogue(language)
         if any(place.endswith(".js") for place, _ in message.locations)
     }
+
+
+def when(seconds: float, language: str) -> str:
+    """A moment, given in seconds since 1970, as one says it in a language."""
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), "medium", locale=language) + " UTC"
 
 
 def _accepted(part: str) -> tuple[float, str]:

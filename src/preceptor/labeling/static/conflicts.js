@@ -5,40 +5,39 @@ import { commonWords, wordsOf } from "./diff.js";
 import { _ } from "./i18n.js";
 import { replaced } from "./merge.js";
 
-/** Asks for each conflict which version stays, and gives the content with the choices made. */
-export async function settle(form, conflicts, merged) {
-  const sets = conflicts.map((conflict, place) => choice(form, conflict, place));
-  await ask(
-    _("Changed in two places"),
-    [
-      paragraph(_("This task is also open in another tab or on another device. Choose which version stays.")),
-      ...sets.map((set) => set.shown),
-    ],
-    { keep: _("Keep these") },
-  );
-  return sets.reduce((content, set) => replaced(content, set.path, set.chosen()), merged);
+/**
+ * Asks for each conflict which version stays, and gives the content with the choices made.
+ * @param fields how to ask about what is no input, by path: {title, show(value)}, or {with: path}, which is not asked
+ *   and goes with the choice made there
+ */
+export async function settle(form, conflicts, merged, fields) {
+  const isAsked = ({ path }) => !fields[path.join(".")]?.with;
+  const choices = conflicts.filter(isAsked).map((conflict, place) => choice(form, conflict, place, fields));
+  const note = paragraph(_("This task is also open in another tab or on another device. Choose which version stays."));
+  const shown = choices.map((one) => one.shown);
+  if (choices.length > 0) await ask(_("Changed in two places"), [note, ...shown], { keep: _("Keep these") });
+  const chosen = new Map(choices.map((one) => [one.path.join("."), one.chosen()]));
+  return conflicts.reduce((content, { path, mine, theirs }) => {
+    const place = chosen.get(path.join(".")) ?? chosen.get(fields[path.join(".")]?.with) ?? 0;
+    return replaced(content, path, [mine, theirs, `${mine}\n\n${theirs}`][place]);
+  }, merged);
 }
 
-function choice(form, { path, mine, theirs }, place) {
+/** One question: `chosen` is 0 for mine, 1 for theirs, 2 for both texts, one after the other. */
+function choice(form, { path, mine, theirs }, place, fields) {
+  const { title = nameOf(form, path), show = words } = fields[path.join(".")] ?? {};
   const isText = typeof mine === "string" && typeof theirs === "string";
-  const [left, right] = isText ? marked(mine, theirs) : [[words(mine)], [words(theirs)]];
-  const versions = [
-    { value: mine, title: _("On this page"), body: left },
-    { value: theirs, title: _("In the other place"), body: right },
-  ];
-  if (isText) versions.push({ value: `${mine}\n\n${theirs}`, title: _("Both, one after the other"), body: [] });
-  const inputs = versions.map((version, index) =>
+  const [left, right] = isText ? marked(mine, theirs) : [[show(mine)], [show(theirs)]];
+  const versions = [[_("On this page"), left], [_("In the other place"), right]];
+  if (isText) versions.push([_("Both, one after the other"), []]);
+  const inputs = versions.map((_version, index) =>
     element("input", { type: "radio", name: `version-${place}`, value: index, checked: index === 0 }),
   );
-  const shown = element(
-    "fieldset",
-    { class: "versions" },
-    element("legend", {}, nameOf(form, path)),
-    ...versions.map(({ title, body }, index) =>
-      element("label", {}, inputs[index], " ", element("strong", {}, title), element("div", { class: "text" }, ...body)),
-    ),
+  const labels = versions.map(([name, body], index) =>
+    element("label", {}, inputs[index], " ", element("strong", {}, name), element("div", { class: "text" }, ...body)),
   );
-  return { path, shown, chosen: () => versions[inputs.findIndex((input) => input.checked)].value };
+  const shown = element("fieldset", { class: "versions" }, element("legend", {}, title), ...labels);
+  return { path, shown, chosen: () => inputs.findIndex((input) => input.checked) };
 }
 
 /** Two texts with a mark on every word that only one of them has. */

@@ -4,7 +4,7 @@
  */
 
 import { isEqual, merge } from "./merge.js";
-import { Unreachable, send } from "./server.js";
+import { Unreachable, isSignedOut, send } from "./server.js";
 
 const PAUSE_MS = 500;
 const RETRY_MS = [1000, 2000, 5000, 10000];
@@ -92,7 +92,7 @@ export class Draft {
         this.#revision = reply.body.revision;
       } else if (reply.status === 409) {
         await this.#merge(reply.body);
-      } else if (reply.status === 401) {
+      } else if (isSignedOut(reply)) {
         this.on.status("signed_out");
         await this.on.signedOut();
       } else {

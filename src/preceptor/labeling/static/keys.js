@@ -17,9 +17,9 @@ let settings = readSettings();
 /**
  * Adds a shortcut.
  * @param name under which a changed key is remembered
- * @param key as in `KeyboardEvent.key`; "Control+Enter" is the one with a modifier
+ * @param key as in `KeyboardEvent.key`, or a list of keys that cannot be changed; "Control+Enter" has a modifier
  * @param words what it does
- * @param run does it
+ * @param run does it; is given the key's place in the list
  * @param when whether it is of use now; several bindings may share a key if only one is
  */
 export function bind(name, key, words, run, when = () => true) {
@@ -41,13 +41,13 @@ export function printKeys() {
 }
 
 addEventListener("keydown", (event) => {
-  const key = pressed(event);
   if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+  const key = pressed(event);
   if (key !== "Control+Enter" && (!settings.isOn || isTaken(event.target, key))) return;
-  const binding = bindings.find((one) => keyOf(one) === key && one.when());
+  const binding = bindings.find((one) => [keyOf(one)].flat().includes(key) && one.when());
   if (!binding) return;
   event.preventDefault();
-  binding.run(event);
+  binding.run([keyOf(binding)].flat().indexOf(key));
 });
 
 /** Shows what the keys do, and lets one change them. */
@@ -80,14 +80,12 @@ export function showKeys() {
 }
 
 function row(binding) {
-  const name = binding.key.includes("+")
-    ? element("kbd", {}, printed(binding.key))
-    : element("button", { type: "button", "aria-label": _("Change the key for: {what}", { what: binding.words }) });
-  if (name.localName === "button") {
-    name.append(element("kbd", {}, printed(keyOf(binding))));
-    name.addEventListener("click", () => listenFor(name, binding));
-  }
-  return element("li", {}, name, " ", binding.words);
+  const print = element("kbd", {}, printed(keyOf(binding)));
+  if (Array.isArray(binding.key) || binding.key.includes("+")) return element("li", {}, print, " ", binding.words);
+  const label = _("Change the key for: {what}", { what: binding.words });
+  const button = element("button", { type: "button", "aria-label": label }, print);
+  button.addEventListener("click", () => listenFor(button, binding));
+  return element("li", {}, button, " ", binding.words);
 }
 
 /** The next key pressed becomes the binding's; Escape and Tab leave it as it is. */
@@ -124,6 +122,7 @@ function isTaken(target, key) {
 }
 
 function printed(key) {
+  if (Array.isArray(key)) return `${printed(key[0])} … ${printed(key.at(-1))}`;
   return key.split("+").map((part) => NAMES[part] ?? (part === "Control" ? "Ctrl" : part)).join(" + ");
 }
 

@@ -3,6 +3,11 @@
 /** The server could not be reached, or had a fault: worth trying again. */
 export class Unreachable extends Error {}
 
+/** Nobody is signed in at this browser, or somebody has signed in since this page was made. */
+export function isSignedOut(reply) {
+  return reply.status === 401 || reply.status === 403;
+}
+
 /** Sends JSON and gives {status, body}; raises `Unreachable` where trying again may help. */
 export async function send(method, address, body, { keepalive = false } = {}) {
   const token = document.querySelector('meta[name="csrf-token"]').content;

@@ -15,12 +15,17 @@ async function isSignedIn() {
   return true;
 }
 
-/** Asks to sign in in another tab, and resolves when that is done. */
-export function signInAgain() {
+/** Asks to sign in in another tab, unless that was done already; resolves when somebody is signed in. */
+export async function signInAgain() {
+  if (await isSignedIn()) return;
+  await dialog();
+}
+
+function dialog() {
   const link = element("a", { href: address("login"), target: "_blank", class: "button" }, _("Log in in a new tab"));
   const again = element("button", { type: "button", class: "button quiet" }, _("I have logged in"));
   const note = element("p", { role: "status" });
-  const dialog = element(
+  const box = element(
     "dialog",
     { "aria-labelledby": "signed-out" },
     element("h2", { id: "signed-out" }, _("You have been logged out")),
@@ -28,14 +33,14 @@ export function signInAgain() {
     note,
     element("div", { class: "row" }, link, again),
   );
-  document.body.append(dialog);
-  dialog.addEventListener("cancel", (event) => event.preventDefault());
-  dialog.showModal();
+  document.body.append(box);
+  box.addEventListener("cancel", (event) => event.preventDefault());
+  box.showModal();
   return new Promise((resolve) => {
     const check = async (isAsked) => {
       if (await isSignedIn()) {
         removeEventListener("focus", onFocus);
-        dialog.remove();
+        box.remove();
         resolve();
       } else if (isAsked) note.textContent = _("Not yet: you are still logged out.");
     };

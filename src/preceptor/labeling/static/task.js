@@ -8,14 +8,15 @@ import { readFields, writeFields } from "./fields.js";
 import { keepAlive } from "./heartbeat.js";
 import { _ } from "./i18n.js";
 import { bind, printKeys, showKeys } from "./keys.js";
-import { Unreachable, send } from "./server.js";
+import { Unreachable, isSignedOut, send } from "./server.js";
 import { signInAgain } from "./session.js";
 
 const form = document.getElementById("task");
-const place = (name) => document.getElementById(name);
+const place = (id) => document.getElementById(id);
 const address = form.dataset.address;
 const activeTime = new ActiveTime(Number(form.dataset.activeS)).listen();
 const redraws = [];
+const conflictFields = {};
 let hasSeenConcerns = false;
 
 const STATUS = {
@@ -41,7 +42,7 @@ const draft = new Draft({
       writeFields(form, content);
       for (const redraw of redraws) redraw(content);
     },
-    conflict: (conflicts, merged) => settle(form, conflicts, merged),
+    conflict: (conflicts, merged) => settle(form, conflicts, merged, conflictFields),
     signedOut: signInAgain,
   },
 });
@@ -62,6 +63,10 @@ const task = {
   onReplace(redraw) {
     redraws.push(redraw);
   },
+  /** How fields that are no inputs are asked about when two places changed them: see `settle`. */
+  onConflict(fields) {
+    Object.assign(conflictFields, fields);
+  },
   /** Says something to those who listen to the page. */
   say(words) {
     place("said").textContent = words;
@@ -80,7 +85,7 @@ const task = {
 async function post(action, body) {
   try {
     const reply = await send("POST", `${address}/${action}`, body);
-    if (reply.status !== 401) return reply;
+    if (!isSignedOut(reply)) return reply;
     await signInAgain();
     return await post(action, body);
   } catch (error) {
@@ -97,7 +102,7 @@ function complain(words) {
 /** Whether to go on in spite of what a careful colleague would ask; each task asks once. */
 async function isSure() {
   if (hasSeenConcerns) return true;
-  const reply = await post("check", { content: draft.content });
+  const reply = await post("check", { content: draft.content, active_s: Math.round(activeTime.seconds) });
   if (reply === null) return false;
   if (reply.status !== 200) {
     complain(reply.body?.error);
@@ -136,7 +141,7 @@ function leave(reply) {
   if (reply === null) return;
   if (reply.status !== 200) return complain(reply.body?.error);
   draft.abandon();
-  location.assign(reply.body.next);
+  location.assign(form.dataset.next);
 }
 
 /** One thing at a time: a second click while the first is on its way does nothing. */
