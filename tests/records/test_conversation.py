@@ -7,7 +7,7 @@ from preceptor.records import Conversation, Labeler, Message, Turn
 
 TURNS = (
     Turn(role="user", content="Hello", origin="typed"),
-    Turn(role="assistant", content="Hi!", origin="edited_suggestion", suggestion="Hi.", distance=1, model="m"),
+    Turn(role="assistant", content="Hi!", origin="edited_suggestion", suggestion="Hi.", distance=0.5, model="m"),
 )
 
 

@@ -23,8 +23,8 @@ class Turn(Record):
     """How it came about."""
     suggestion: str | None = None
     """What a model had suggested for it, also when the labeler then typed something else; None: nothing was shown."""
-    distance: int | None = Field(default=None, ge=0)
-    """Characters to insert, delete or replace between suggestion and turn; None without a suggestion."""
+    distance: float | None = Field(default=None, ge=0, le=1)
+    """Share of words to change, add or remove between suggestion and turn; None without a suggestion."""
     model: str | None = None
     """Name or content hash of the model that wrote the turn or its suggestion; None when none was asked."""
 
