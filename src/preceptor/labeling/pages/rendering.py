@@ -9,12 +9,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from preceptor.labeling.i18n import choose_language, languages, script_messages, translations
+from preceptor.labeling.i18n import choose_language, languages, script_messages, translations, when
 from preceptor.labeling.pages.scope import COOKIE
 from preceptor.labeling.room import room_of
 from preceptor.labeling.security import forgery_token
 from preceptor.store.tables import Labeler
-from preceptor.text.markdown import render_markdown
+from preceptor.text.markdown import render_markdown, render_plain
 
 HERE = Path(__file__).parents[1]
 STATIC = HERE / "static"
@@ -29,7 +29,10 @@ def environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )  # fmt: skip
     made.install_gettext_translations(translations(language), newstyle=False)  # type: ignore[attr-defined]
-    made.globals.update(markdown=render_markdown, languages=languages())
+    made.globals.update(
+        markdown=render_markdown, plain=render_plain, languages=languages(),
+        when=lambda seconds: when(seconds, language),
+    )  # fmt: skip
     return made
 
 
