@@ -195,18 +195,27 @@ def has_seen(session: Session, labeler: Labeler, item_id: int) -> bool:
 
 
 def checked(task: Task, item: Item, shown: dict[str, Any], content: dict[str, Any]) -> Record:
-    """An answer as its kind's `Answer`.
+    """An answer as its kind's `Answer`, finished.
 
     Raises:
         Refused: it is no answer to this item.
     """
-    _check_size(content)
-    try:
-        answer = task.Answer.model_validate_json(json.dumps(content), strict=True)
-    except ValidationError as error:
-        raise _misfit(error) from None
+    answer = parsed(task, content)
     task.verify(task.Item.model_validate(item.payload), task.Shown.model_validate(shown), answer)
     return answer
+
+
+def parsed(task: Task, content: dict[str, Any]) -> Record:
+    """An answer as its kind's `Answer`, finished or not.
+
+    Raises:
+        Refused: it has not that form.
+    """
+    _check_size(content)
+    try:
+        return task.Answer.model_validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        raise _misfit(error) from None
 
 
 def _correct(

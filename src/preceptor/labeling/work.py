@@ -16,6 +16,7 @@ from preceptor.labeling.room import room_of
 from preceptor.labeling.stages import settings_of, task_of
 from preceptor.labeling.tasks import Concern, Task
 from preceptor.store.tables import Item, Labeler, Stage
+from preceptor.text.markdown import render_markdown
 
 MAX_ACTIVE_S = 7 * 86_400
 
@@ -98,6 +99,13 @@ class SubmitOut(Left):
     """'counted'; 'surplus' when it came late; 'revision' when it corrects an earlier one."""
 
 
+class Formatted(Posted):
+    """What is being written, as others will read it."""
+
+    html: str
+    """Safe to put into a page."""
+
+
 class SkipIn(Posted):
     """Passing an item over."""
 
@@ -166,6 +174,14 @@ def work_router(who: Callable[..., Labeler]) -> APIRouter:
                 revision=posted.revision, active_s=posted.active_s, now=time.time(),
             )  # fmt: skip
         return ActOut(content=content, revision=revision)
+
+    @router.post("/preview")
+    def preview(request: Request, item_id: int, posted: Content, me: Labeler = Depends(who)) -> Formatted:
+        """What is being written, formatted by the renderer that all others will see it through; nothing is kept."""
+        with room_of(request).database.read() as session:
+            place = _place(session, me, item_id)
+        answer = answers.parsed(place.task, posted.content)
+        return Formatted(html=render_markdown(place.task.preview(place.item, place.shown, answer)))
 
     @router.post("/skip")
     def skip(request: Request, item_id: int, posted: SkipIn, me: Labeler = Depends(who)) -> Left:

@@ -108,6 +108,14 @@ class Task(ABC):
         """What a draft begins with."""
         return {}
 
+    def preview(self, item: Any, shown: Any, answer: Any) -> str:
+        """What is being written, as Markdown, in the form in which others will read it.
+
+        Raises:
+            Missing: nothing is written in this kind.
+        """
+        raise Missing
+
     def act(
         self, item: Any, shown: Any, content: dict[str, Any], action: dict[str, Any], respond: Respond | None
     ) -> dict[str, Any]:
