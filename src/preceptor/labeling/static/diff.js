@@ -1,7 +1,8 @@
 /** What differs between two texts, word by word (Myers 1986, "An O(ND) difference algorithm"). */
 
-/** Beyond so many edits two texts have too little in common for marks to help. */
-export const MAX_EDITS = 1500;
+/** Where two texts have too little in common, marks on almost every word would not help. */
+const MAX_EDITS = 1500;
+const MIN_SHARE = 0.5;
 
 const WORD = /[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu;
 
@@ -12,7 +13,7 @@ export function wordsOf(text) {
 
 /**
  * Which words of two lists are common to both: {left: [bool], right: [bool]}, true where a word is in both.
- * null when there are more than `MAX_EDITS` differences.
+ * null when they differ too much: less than half of the shorter one is common, or there are over 1,500 differences.
  */
 export function commonWords(left, right) {
   const trace = furthest(left, right);
@@ -29,7 +30,8 @@ export function commonWords(left, right) {
     }
     [x, y] = [reach(before), reach(before) - before];
   }
-  return common;
+  const shared = common.left.filter(Boolean).length;
+  return shared < MIN_SHARE * Math.min(left.length, right.length) ? null : common;
 }
 
 /**

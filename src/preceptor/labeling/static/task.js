@@ -8,6 +8,7 @@ import { readFields, writeFields } from "./fields.js";
 import { keepAlive } from "./heartbeat.js";
 import { _ } from "./i18n.js";
 import { bind, printKeys, showKeys } from "./keys.js";
+import { listenForComments, openPanels } from "./panels.js";
 import { Unreachable, isSignedOut, send } from "./server.js";
 import { signInAgain } from "./session.js";
 
@@ -19,6 +20,7 @@ const redraws = [];
 const conflictFields = {};
 let hasSeenConcerns = false;
 
+const UNREACHABLE = () => _("The server cannot be reached. Your work is kept on this page; try again in a moment.");
 const STATUS = {
   changed: () => _("Not saved yet"),
   saving: () => _("Saving…"),
@@ -90,7 +92,7 @@ async function post(action, body) {
     return await post(action, body);
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    complain(_("The server cannot be reached. Your work is kept on this page; try again in a moment."));
+    complain(UNREACHABLE());
     return null;
   }
 }
@@ -168,6 +170,8 @@ bind("submit", "Control+Enter", _("Submit"), () => form.requestSubmit());
 if (place("skip")) bind("skip", "s", _("Skip this task"), once(skip));
 
 writeFields(form, draft.content);
+openPanels();
+listenForComments((words) => complain(words ?? UNREACHABLE()));
 keepAlive(`${address}/heartbeat`, activeTime, () => {
   place("late").hidden = false;
 });

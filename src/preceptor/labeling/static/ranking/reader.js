@@ -44,8 +44,8 @@ export class Reader {
 
   /** From the top of what is shown. */
   toTop() {
-    const top = this.root.getBoundingClientRect().top;
-    if (top < 0) this.root.scrollIntoView({ block: "start" });
+    const { top } = this.root.getBoundingClientRect();
+    if (top < 0 || this.view === "compare") this.root.scrollIntoView({ block: "start" });
     for (const letter of this.letters) this.#articles.get(letter).scrollTop = 0;
   }
 

@@ -227,7 +227,7 @@ class Ranking {
     this.#at("rank").value = slot < 0 ? "" : String(slot);
     this.#at("undo").disabled = this.history.length === 0;
     const isLast = this.current === this.letters.at(-1);
-    this.#at("next").firstChild.data = isLast ? _("Rank them") : _("Next");
+    this.#at("next").firstElementChild.textContent = isLast ? _("Rank them") : _("Next");
   }
 
   #drawComparison(isRanking) {
@@ -236,9 +236,10 @@ class Ranking {
     this.#at("verdict").hidden = !(isComparing && isRanking);
     this.#at("compare-tools").hidden = !isComparing;
     this.#at("stop-guide").hidden = !this.guided;
+    this.#at("guide").hidden = !isRanking || Boolean(this.guided);
     for (const name of ["left", "right"]) {
       this.#at(name).value = name === "left" ? left : right;
-      this.#at(name).disabled = Boolean(this.guided);
+      this.#at(name).parentElement.hidden = Boolean(this.guided);
     }
     this.#verdict("left").textContent = _("{letter} is better", { letter: left });
     this.#verdict("right").textContent = _("{letter} is better", { letter: right });
