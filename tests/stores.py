@@ -23,10 +23,10 @@ def postgresql() -> Iterator[str]:
         yield url
 
 
-def new_postgresql_store(server: str) -> str:
-    """Make a store with empty tables in a running PostgreSQL; its URL."""
+def new_postgresql_store(server: str, template: str = "ready") -> str:
+    """Make a store with empty tables in a running PostgreSQL, or with none (`template0`); its URL."""
     name = f"test_{next(_numbers)}"
-    _create(server, f"{name} TEMPLATE ready")
+    _create(server, f"{name} TEMPLATE {template}")
     return server.replace("/postgres?", f"/{name}?")
 
 

@@ -76,6 +76,11 @@ ForceOption = Annotated[
     typer.Option("--force", help="Go past the closed gate; the reason is kept in the lineage."),
 ]
 
+StoreOption = Annotated[
+    str | None,
+    typer.Option(help="Database of the labels: sqlite:///FILE or postgresql://…; a file in the project by default."),
+]
+
 
 def open_project(directory: Path, overrides: list[str] | None):
     """The project in a folder, with its recipe checked."""
@@ -162,6 +167,20 @@ def rl(project: ProjectOption = Path("."), set_: SetOption = None, force: ForceO
 
 
 @app.command()
+def label(
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)] = 8000,
+    root_path: Annotated[str, typer.Option(help="Path under which a proxy serves the pages, such as /labels.")] = "",
+) -> None:
+    """Serve the labelling room: people write, rank and rate there what the project needs."""
+    from preceptor.labeling.server import Address, open_room, serve
+
+    serve(open_room(project, store, root_path), Address(host, port, root_path), typer.echo)
+
+
+@app.command()
 def quickstart(
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
     directory: Annotated[Path, typer.Option(help="Project folder to make or to go on in.")] = Path("quickstart"),
@@ -184,6 +203,34 @@ def pretrain(
     from preceptor.simulation.base_model import pretrain as run_pretraining
 
     run_pretraining(directory, load_config(PretrainConfig, None, set_ or []))
+
+
+store_app = typer.Typer(help="Look after the database of the labels.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
+
+
+@store_app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy goes.")],
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+) -> None:
+    """Copy the database of the labels to a file, also while it is being served."""
+    from preceptor.labeling.server import store_url
+    from preceptor.store.backup import back_up
+
+    typer.echo(back_up(store_url(project, store), file))
+
+
+@store_app.command()
+def migrate(project: ProjectOption = Path("."), store: StoreOption = None) -> None:
+    """Bring the database of the labels up to this version; `preceptor label` does so, too."""
+    from preceptor.labeling.server import store_url
+    from preceptor.store import Database
+
+    database = Database.open(store_url(project, store), create=False)
+    typer.echo(f"{database.url.render_as_string(hide_password=True)}: up to date")
+    database.close()
 
 
 def _report(data: "ReportData", directory: Path) -> None:

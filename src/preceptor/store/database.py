@@ -44,8 +44,10 @@ class Database:
                 `create`, also when there is no store yet.
         """
         parsed = parse_url(url)
-        if parsed.drivername == "sqlite":
-            _check_file(parsed, create)
+        if parsed.drivername == "sqlite" and create:
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        elif parsed.drivername == "sqlite":
+            check_file(parsed)
         engine = _engine(parsed)
         try:
             with engine.connect() as connection:
@@ -129,11 +131,14 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
 
-def _check_file(url: URL, create: bool) -> None:
-    path = Path(str(url.database))
-    if not create and not path.is_file():
-        raise UserError("there is no store", file=path, remedy="`preceptor label` makes one when it starts")
-    path.parent.mkdir(parents=True, exist_ok=True)
+def check_file(url: URL) -> None:
+    """Make sure that there is a store in SQLite at a URL.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not Path(str(url.database)).is_file():
+        raise UserError("there is no store", file=url.database, remedy="`preceptor label` makes one when it starts")
 
 
 def _unreachable(url: URL, error: DBAPIError) -> UserError:

@@ -60,7 +60,7 @@ def render(request: Request, template: str, me: Labeler | None, *, status: int =
     html = environment(language).get_template(template).render(
         me=me, language=language, csrf=forgery_token(room_of(request).secret, given),
         url=lambda path: url(request, path), static=lambda path: url(request, f"/static/{path}"),
-        path=request.url.path, script_messages=script_messages(language), **context,
+        path=request.url.path, status=status, script_messages=script_messages(language), **context,
     )  # fmt: skip
     response = HTMLResponse(html, status)
     if cookie is None:

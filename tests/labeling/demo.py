@@ -1,0 +1,54 @@
+"""A project to try the room in: `python -m tests.labeling.demo DIR [PORT]` makes it and serves it.
+
+Every kind of task that has a sample has a stage; the accounts are those of `people.py`.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from preceptor.labeling import guidelines
+from preceptor.labeling.server import Address, open_room, serve
+from preceptor.labeling.stages import NewItem, add_items, add_stage
+from preceptor.labeling.tasks import kinds
+from preceptor.store import Database
+from tests.labeling.people import PASSWORD, PEOPLE, add_people
+from tests.labeling.tasks.samples import SAMPLES
+
+GUIDELINE = """\
+# What to look for
+
+**Helpful** first: does the response do what was asked? Then *truthful*, then *harmless*.
+
+1. Read every response to its end.
+2. Rate each one alone.
+3. Rank them; ties are welcome.
+"""
+NUM_ITEMS = 12
+
+
+def seed(store: Database) -> None:
+    """People, a guideline, and a stage of each kind for everybody."""
+    add_people(store)
+    now = time.time()
+    with store.write() as session:
+        guidelines.publish(session, "helpful", GUIDELINE, note="", by=None, now=now)
+        for kind, sample in SAMPLES.items():
+            stage = add_stage(session, kinds()[kind].title, kind, group=None, overlap=3, guideline="helpful", now=now)
+            items = [NewItem(f"{kind}-{number}", sample.item) for number in range(NUM_ITEMS)]
+            add_items(session, stage, items, now=now)
+
+
+def main(directory: Path, port: int) -> None:
+    """Make the project if there is none, and serve it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    is_new = not (directory / "labeling").exists()
+    room = open_room(directory, None)
+    if is_new:
+        seed(room.database)
+    print(f"sign in as {', '.join(PEOPLE)} with “{PASSWORD}”")
+    serve(room, Address("127.0.0.1", port, ""), print)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8765)
