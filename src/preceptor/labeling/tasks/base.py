@@ -5,10 +5,10 @@ import inspect
 import pkgutil
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import Field, JsonValue
 
@@ -16,10 +16,22 @@ from preceptor.config import BaseConfig
 from preceptor.labeling.outcomes import Missing
 from preceptor.records import Labeler, Message, Record
 
-Respond = Callable[[Sequence[Message]], str]
-"""A model that people can talk with: the conversation so far → what it says."""
-
 Scale = Literal["nominal", "ordinal", "ranking"]
+
+
+class Respond(Protocol):
+    """A model that people can talk with."""
+
+    @property
+    def name(self) -> str:
+        """Name or content hash, for the records of what it wrote."""
+
+    def __call__(self, messages: Sequence[Message], *, seed: int = 0) -> str:
+        """What it says next; the same seed says the same.
+
+        Raises:
+            Refused: it cannot be reached.
+        """
 
 
 class StageSettings(BaseConfig):
@@ -95,6 +107,8 @@ class Task(ABC):
     """What was drawn for one labeler: the order, and conditions. Kept with the answer."""
     Settings: ClassVar[type[StageSettings]] = StageSettings
     """What an admin may set for a stage."""
+    follow_up_kind: ClassVar[str | None] = None
+    """The kind of what `follow_up` makes; its stage is made with the first."""
 
     def show(self, item: Any, settings: Any, draw: random.Random) -> Record:
         """What is drawn for one labeler; `draw` is a function of labeler and item, so a reload draws the same."""
@@ -143,6 +157,10 @@ class Task(ABC):
     @abstractmethod
     def to_records(self, work: Work) -> list[Record]:
         """What training reads."""
+
+    def follow_up(self, work: Work, settings: Any, respond: Respond, draw: random.Random) -> Record | None:
+        """What others are to do because of this answer, under `work.key`; None where there is nothing."""
+        return None
 
     def judgements(self, item: Any, shown: Any, answer: Any) -> list[Judgement]:
         """What agreement is measured on."""
