@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import uvicorn
 from preceptor.errors import UserError
 from preceptor.labeling import accounts
 from preceptor.labeling.app import create_app
+from preceptor.labeling.following import Follower
+from preceptor.labeling.project import FOLDER, store_url
 from preceptor.labeling.room import Room
 from preceptor.labeling.security import read_secret
+from preceptor.labeling.tasks import Respond
 from preceptor.store import Database
-
-FOLDER = "labeling"
-"""Where a project keeps the store and the server's secret."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,8 @@ class Address:
         return f"http://{host}:{self.port}{self.root_path}"
 
 
-def store_url(project: Path, given: str | None) -> str:
-    """The store of a project: the URL that was given, or its own SQLite file."""
-    return given or f"sqlite:///{project / FOLDER / 'labels.db'}"
-
-
-def open_room(project: Path, store: str | None, root_path: str = "") -> Room:
-    """The room of a project.
+def open_room(project: Path, store: str | None, root_path: str = "", respond: Respond | None = None) -> Room:
+    """The room of a project; `respond` is a model to talk with.
 
     Raises:
         UserError: there is no such folder, the store cannot be opened, or the prefix is no path.
@@ -52,11 +48,17 @@ def open_room(project: Path, store: str | None, root_path: str = "") -> Room:
         raise UserError(f"'{root_path}' is no prefix of a path", remedy="write it like --root-path /labels")
     (project / FOLDER).mkdir(mode=0o700, exist_ok=True)
     secret = read_secret(project / FOLDER / "secret")
-    return Room(Database.open(store_url(project, store)), secret, root_path)
+    return Room(Database.open(store_url(project, store)), secret, root_path, respond)
 
 
-def serve(room: Room, address: Address, say: Callable[[str], None]) -> None:
-    """Serve until interrupted. As long as there is no admin, say the link that makes one."""
+def serve(
+    room: Room, address: Address, say: Callable[[str], None], beside: Sequence[AbstractContextManager[object]] = ()
+) -> None:
+    """Serve until interrupted, with what is to run `beside`. As long as there is no admin, say the link that makes one.
+
+    Raises:
+        UserError: the address is taken, or not this machine's.
+    """
     with room.database.write() as session:
         token = accounts.first_invitation(session, time.time())
     if token is not None:
@@ -67,7 +69,10 @@ def serve(room: Room, address: Address, say: Callable[[str], None]) -> None:
     )  # fmt: skip
     server = Announcing(config, lambda: say(f"The labelling room is open at {address.url}/  (Ctrl-C closes it)"))
     try:
-        server.run()
+        with ExitStack() as running:
+            for part in [*beside, *([Follower(room.database, room.respond)] if room.respond else [])]:
+                running.enter_context(part)
+            server.run()
     finally:
         room.database.close()
     if not server.started:
