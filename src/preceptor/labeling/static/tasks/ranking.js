@@ -268,7 +268,10 @@ class Ranking {
     this.#at("rank").append(option("", "–"), ...ranks);
     this.#at("rank").addEventListener("change", (event) => this.#choose(event.target.value));
     this.root.addEventListener("click", (event) => this.#click(event));
-    this.root.querySelector(".pads").addEventListener("change", () => this.draw());
+    this.root.querySelector(".pads").addEventListener("change", () => {
+      this.#keep(() => {});
+      this.draw();
+    });
   }
 
   #choosePair(name) {
