@@ -172,6 +172,8 @@ def comment(
     if author.role == "labeler":
         if not has_seen(session, author, item_id):
             raise Missing
+    elif session.get(Item, item_id) is None:
+        raise Missing
     elif thread_of is not None:
         owner = thread_of
     line = Comment(item_id=item_id, labeler_id=author.id, thread_of=owner, text=text[:10_000], created_at=now)

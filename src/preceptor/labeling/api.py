@@ -17,7 +17,7 @@ from preceptor.labeling.desk import desk
 from preceptor.labeling.outcomes import Missing, Refused, Stale, TooFast
 from preceptor.labeling.room import Room, room_of
 from preceptor.labeling.stages import stages_for
-from preceptor.labeling.work import Posted, work_router
+from preceptor.labeling.work import Id, Posted, is_misnamed, work_router
 from preceptor.store.tables import Labeler
 
 ABOUT = """
@@ -144,7 +144,7 @@ def get_stages(request: Request, labeler: Labeler = Depends(holder)) -> list[MyS
         ]
 
 
-def claim(request: Request, stage_id: int, labeler: Labeler = Depends(holder)) -> Any:
+def claim(request: Request, stage_id: Id, labeler: Labeler = Depends(holder)) -> Any:
     """The item that was begun, else a new one. Asking again gives the same one until it is submitted or skipped."""
     now = time.time()
     with room_of(request).database.write() as session:
@@ -154,7 +154,7 @@ def claim(request: Request, stage_id: int, labeler: Labeler = Depends(holder)) -
         return _item(desk(session, labeler, claimed.item_id, now))
 
 
-def get_item(request: Request, item_id: int, labeler: Labeler = Depends(holder)) -> ItemOut:
+def get_item(request: Request, item_id: Id, labeler: Labeler = Depends(holder)) -> ItemOut:
     """An item that is or was one's own."""
     with room_of(request).database.read() as session:
         return _item(desk(session, labeler, item_id, time.time()))
@@ -181,6 +181,8 @@ def explain(request: Request, error: Exception) -> Response:
             return JSONResponse({"revision": error.revision, "content": error.content}, 409)
         case TooFast():
             return JSONResponse({"error": str(error)}, 429)
+        case RequestValidationError() if is_misnamed(error):
+            return JSONResponse({"error": "there is no such thing, or it is not yours"}, 404)
         case RequestValidationError():
             first = error.errors()[0]
             return JSONResponse({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, 422)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field, ValidationError
@@ -10,14 +10,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling import accounts, guidelines
+from preceptor.labeling.guidelines import NAME as GUIDELINE_NAME
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.room import room_of
 from preceptor.labeling.stages import NewItem, add_items, add_stage, change_stage, progress, task_of
-from preceptor.labeling.work import Posted
+from preceptor.labeling.work import MAX_ID, Id, Json, Posted
 from preceptor.store.tables import Answer, Item, Labeler, Stage
 
 GroupName = Literal["training", "held_out"]
-MAX_PAGE = 1000
+After = Annotated[int, Field(ge=0, le=MAX_ID)]
+PageSize = Annotated[int, Field(ge=1, le=1000)]
 
 
 class StageIn(Posted):
@@ -31,7 +33,7 @@ class StageIn(Posted):
     overlap: int = Field(default=1, ge=1, le=1000)
     """Labelers that each item is to have."""
     round: int = Field(default=1, ge=1, le=1000)
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: Json = Field(default_factory=dict)
     """The kind's settings; what is left out has its default."""
     guideline: str | None = None
     """Name of the guideline beside it."""
@@ -44,7 +46,7 @@ class StageChange(Posted):
 
     state: Literal["open", "paused", "closed"] | None = None
     overlap: int | None = Field(default=None, ge=1, le=1000)
-    settings: dict[str, Any] | None = None
+    settings: Json | None = None
     guideline: str | None = None
 
 
@@ -67,7 +69,7 @@ class ItemIn(Posted):
 
     key: str = Field(min_length=1, max_length=300)
     """The id that its records will have; a key that is there already is passed over."""
-    item: dict[str, Any]
+    item: Json
     """The kind's `Item`."""
 
 
@@ -122,7 +124,7 @@ class InvitationOut(Posted):
 class GuidelineIn(Posted):
     """The next version of a guideline."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(pattern=GUIDELINE_NAME)
     text: str = Field(min_length=1, max_length=200_000)
     """Markdown."""
     note: str = Field(default="", max_length=2000)
@@ -176,14 +178,14 @@ def admin_router(who: Callable[..., Labeler]) -> APIRouter:
             return _stage(session, stage)
 
     @router.patch("/stages/{stage_id}")
-    def patch_stage(request: Request, stage_id: int, posted: StageChange) -> StageOut:
+    def patch_stage(request: Request, stage_id: Id, posted: StageChange) -> StageOut:
         """Pause or close a stage, or change its overlap, settings or guideline. No claim is lost by it."""
         with room_of(request).database.write() as session:
             stage = change_stage(session, stage_id, **posted.model_dump(exclude_none=True))
             return _stage(session, stage)
 
     @router.post("/stages/{stage_id}/items", status_code=201)
-    def new_items(request: Request, stage_id: int, posted: list[ItemIn]) -> Added:
+    def new_items(request: Request, stage_id: Id, posted: list[ItemIn]) -> Added:
         """Add items; they are given out at once."""
         with room_of(request).database.write() as session:
             stage = session.get(Stage, stage_id)
@@ -192,14 +194,14 @@ def admin_router(who: Callable[..., Labeler]) -> APIRouter:
             return Added(num_added=add_items(session, stage, _items(stage, posted), now=time.time()))
 
     @router.get("/stages/{stage_id}/answers")
-    def list_answers(request: Request, stage_id: int, after: int = 0, limit: int = 100) -> list[AnswerOut]:
+    def list_answers(request: Request, stage_id: Id, after: After = 0, limit: PageSize = 100) -> list[AnswerOut]:
         """Submissions and corrections in the order in which they came, from the one after the id `after`."""
         statement = select(Answer, Item.key).join(Item, Item.id == Answer.item_id)
         statement = statement.where(Answer.stage_id == stage_id, Answer.id > after).order_by(Answer.id)
         with room_of(request).database.read() as session:
             if session.get(Stage, stage_id) is None:
                 raise Missing
-            rows = session.execute(statement.limit(max(1, min(limit, MAX_PAGE)))).all()
+            rows = session.execute(statement.limit(limit)).all()
         return [_answer(answer, key) for answer, key in rows]
 
     @router.get("/labelers")
@@ -221,7 +223,7 @@ def admin_router(who: Callable[..., Labeler]) -> APIRouter:
             return TokenOut(labeler_id=labeler.id, token=accounts.new_token(session, labeler, "made with it", now))
 
     @router.delete("/labelers/{labeler_id}")
-    def forget_labeler(request: Request, labeler_id: int) -> None:
+    def forget_labeler(request: Request, labeler_id: Id) -> None:
         """Take away a labeler's name, password, profile and tokens; the work stays."""
         with room_of(request).database.write() as session:
             accounts.forget(session, labeler_id, time.time())

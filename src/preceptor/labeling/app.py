@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from preceptor.errors import UserError
 from preceptor.labeling.api import api_app
@@ -16,6 +17,7 @@ from preceptor.labeling.pages.rendering import STATIC, redirect, render, said
 from preceptor.labeling.pages.scope import Forged, SignedOut, genuine, visitor
 from preceptor.labeling.room import Room, room_of
 from preceptor.labeling.security import Guard
+from preceptor.labeling.work import is_misnamed
 
 NOT_FOUND = "There is no such page, or it is not for you."
 OLD_PAGE = "This page is from before you signed in. Reload it, then try again."
@@ -23,16 +25,32 @@ OLD_PAGE = "This page is from before you signed in. Reload it, then try again."
 
 def create_app(room: Room) -> FastAPI:
     """The app of a room."""
-    app = FastAPI(root_path=room.root_path, openapi_url=None, dependencies=[Depends(genuine)])
+    app = FastAPI(openapi_url=None, dependencies=[Depends(genuine)])
     app.state.room = room
     for router in (entry.router, tasks.router, admin.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.mount("/api/v1", api_app(room))
     app.add_middleware(Guard)
+    app.add_middleware(Prefix, prefix=room.root_path)
     for kind in (Missing, Refused, Stale, SignedOut, Forged, UserError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, explain)
     return app
+
+
+class Prefix:
+    """Serves under a proxy's prefix, whether the proxy takes it off the paths that it passes on or not."""
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self.app, self.prefix = app, prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self.prefix and scope["type"] == "http":
+            is_whole = f"{scope['path']}/".startswith(f"{self.prefix}/")
+            path = scope["path"] if is_whole else self.prefix + scope["path"]
+            scope = {**scope, "root_path": self.prefix, "path": path}
+        await self.app(scope, receive, send)
 
 
 def explain(request: Request, error: Exception) -> Response:
@@ -63,6 +81,8 @@ def described(error: Exception) -> tuple[int, str, dict[str, object]]:
             return 429, error.text, error.values
         case Refused():
             return 422, error.text, error.values
+        case RequestValidationError() if is_misnamed(error):
+            return 404, NOT_FOUND, {}
         case RequestValidationError():
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"][1:])

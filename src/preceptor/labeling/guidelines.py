@@ -5,6 +5,9 @@ from sqlalchemy.orm import Session
 
 from preceptor.store.tables import Guideline, Labeler
 
+NAME = r"^[\w-]{1,100}$"
+"""What a guideline may be called: it is part of an address."""
+
 
 def publish(session: Session, name: str, text: str, *, note: str, by: Labeler | None, now: float) -> Guideline:
     """Add the next version; a text that is the latest already makes none."""

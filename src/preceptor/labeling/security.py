@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,9 +46,12 @@ class Guard:
             await self.app(scope, receive, send)
             return
         is_static = "/static/" in scope["path"]
+        is_begun = False
 
         async def send_guarded(message: Message) -> None:
+            nonlocal is_begun
             if message["type"] == "http.response.start":
+                is_begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
@@ -66,10 +70,16 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > MAX_BODY:
-                return {"type": "http.disconnect"}
+                raise HTTPException(413, "too large")
             return message
 
-        await self.app(scope, receive_guarded, send_guarded)
+        try:
+            await self.app(scope, receive_guarded, send_guarded)
+        except Exception:
+            # What is sent when all else fails needs the headers, too; the server then logs what happened.
+            if not is_begun:
+                await PlainTextResponse("something went wrong here", 500)(scope, receive, send_guarded)
+            raise
 
 
 class Limit:

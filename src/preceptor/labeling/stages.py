@@ -151,7 +151,8 @@ def change_stage(
     settings: Mapping[str, Any] | None = None,
     guideline: str | None = None,
 ) -> Stage:
-    """Change what is given. Claims stay: with a smaller overlap, what is under way becomes surplus.
+    """Change what is given; '' as a guideline takes it away. Claims stay: with a smaller overlap, what is under way
+    becomes surplus.
 
     Raises:
         Missing: there is no such stage.
@@ -163,7 +164,8 @@ def change_stage(
     if settings is not None:
         stage.settings = checked_settings(stage.kind, settings)
     stage.state, stage.overlap = state or stage.state, overlap or stage.overlap
-    stage.guideline = guideline or stage.guideline
+    if guideline is not None:
+        stage.guideline = guideline or None
     session.flush()
     return stage
 

@@ -1,12 +1,14 @@
 """What a labeler sends while at an item: the same for the pages' scripts and for the REST API."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, assignment
@@ -19,18 +21,37 @@ from preceptor.store.tables import Item, Labeler, Stage
 from preceptor.text.markdown import render_markdown
 
 MAX_ACTIVE_S = 7 * 86_400
+MAX_ID = 2**31 - 1
+"""What a column of PostgreSQL holds."""
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+def whole(value: dict[str, Any]) -> dict[str, Any]:
+    """The same with `?` for halves of characters: a browser can send one, and no file can keep it."""
+    kept: dict[str, Any] = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+    return kept
+
+
+def is_misnamed(error: RequestValidationError) -> bool:
+    """Whether the address itself names nothing, such as an id that is no number."""
+    return bool(error.errors()[0]["loc"][0] == "path")
+
+
+Json = Annotated[dict[str, JsonValue], AfterValidator(whole)]
+"""An object without NaN, infinity or endless nesting, none of which every database keeps."""
 
 
 class Posted(BaseModel):
     """What comes in; unknown fields are a mistake of the sender's."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Content(Posted):
     """An answer, finished or not."""
 
-    content: dict[str, Any]
+    content: Json
     """The kind's `Answer`."""
     active_s: float = Field(default=0.0, ge=0, le=MAX_ACTIVE_S)
     """Seconds in which the labeler did something, all visits together."""
@@ -46,7 +67,7 @@ class DraftIn(Content):
 class ActIn(DraftIn):
     """Something that the kind does on the server, such as the model's turn in a dialogue."""
 
-    action: dict[str, Any]
+    action: Json
     """What: the kind says."""
 
 
@@ -81,7 +102,7 @@ class Concerns(Posted):
 class SubmitIn(Content):
     """A finished answer."""
 
-    guideline_id: int | None = None
+    guideline_id: Id | None = None
     """The version of the guideline that was shown."""
 
 
@@ -125,7 +146,7 @@ def work_router(who: Callable[..., Labeler]) -> APIRouter:
     router = APIRouter(prefix="/items/{item_id}", tags=["work"])
 
     @router.put("/draft")
-    def draft(request: Request, item_id: int, posted: DraftIn, me: Labeler = Depends(who)) -> DraftOut:
+    def draft(request: Request, item_id: Id, posted: DraftIn, me: Labeler = Depends(who)) -> DraftOut:
         """Keep what there is so far. 409 with the latest draft when another tab or device saved in the meantime."""
         with room_of(request).database.write() as session:
             revision = answers.save_draft(
@@ -135,20 +156,20 @@ def work_router(who: Callable[..., Labeler]) -> APIRouter:
         return DraftOut(revision=revision)
 
     @router.post("/heartbeat")
-    def heartbeat(request: Request, item_id: int, me: Labeler = Depends(who)) -> Lease:
+    def heartbeat(request: Request, item_id: Id, me: Labeler = Depends(who)) -> Lease:
         """Somebody is still at it: the lease goes on."""
         with room_of(request).database.write() as session:
             return Lease(is_late=not assignment.heartbeat(session, me, item_id, now=time.time()))
 
     @router.post("/check")
-    def check(request: Request, item_id: int, posted: Content, me: Labeler = Depends(who)) -> Concerns:
+    def check(request: Request, item_id: Id, posted: Content, me: Labeler = Depends(who)) -> Concerns:
         """What one may want to look at again before submitting; nothing is kept."""
         with room_of(request).database.read() as session:
             found = _concerns(session, me, item_id, posted)
         return Concerns(concerns=[said(request, me, one.text, **one.values) for one in found])
 
     @router.post("/submit")
-    def submit(request: Request, item_id: int, posted: SubmitIn, me: Labeler = Depends(who)) -> SubmitOut:
+    def submit(request: Request, item_id: Id, posted: SubmitIn, me: Labeler = Depends(who)) -> SubmitOut:
         """Hand an answer in. Sending the same again is harmless; another one corrects it."""
         room = room_of(request)
         if me.origin == "human" and not room.submit_limit.allows(str(me.id)):
@@ -161,7 +182,7 @@ def work_router(who: Callable[..., Labeler]) -> APIRouter:
             return SubmitOut(status=answer.status, next=url(request, f"/stages/{answer.stage_id}/next"))
 
     @router.post("/act")
-    def act(request: Request, item_id: int, posted: ActIn, me: Labeler = Depends(who)) -> ActOut:
+    def act(request: Request, item_id: Id, posted: ActIn, me: Labeler = Depends(who)) -> ActOut:
         """Let the kind do something with the draft. 409 as with a draft."""
         room = room_of(request)
         with room.database.read() as session:
@@ -176,7 +197,7 @@ def work_router(who: Callable[..., Labeler]) -> APIRouter:
         return ActOut(content=content, revision=revision)
 
     @router.post("/preview")
-    def preview(request: Request, item_id: int, posted: Content, me: Labeler = Depends(who)) -> Formatted:
+    def preview(request: Request, item_id: Id, posted: Content, me: Labeler = Depends(who)) -> Formatted:
         """What is being written, formatted by the renderer that all others will see it through; nothing is kept."""
         with room_of(request).database.read() as session:
             place = _place(session, me, item_id)
@@ -184,14 +205,14 @@ def work_router(who: Callable[..., Labeler]) -> APIRouter:
         return Formatted(html=render_markdown(place.task.preview(place.item, place.shown, answer)))
 
     @router.post("/skip")
-    def skip(request: Request, item_id: int, posted: SkipIn, me: Labeler = Depends(who)) -> Left:
+    def skip(request: Request, item_id: Id, posted: SkipIn, me: Labeler = Depends(who)) -> Left:
         """Pass the item over; it goes to others, and the draft is kept."""
         with room_of(request).database.write() as session:
             stage_id = answers.skip(session, me, item_id, reason=posted.reason, now=time.time())
         return Left(next=url(request, f"/stages/{stage_id}/next"))
 
     @router.post("/comments")
-    def comment(request: Request, item_id: int, posted: CommentIn, me: Labeler = Depends(who)) -> None:
+    def comment(request: Request, item_id: Id, posted: CommentIn, me: Labeler = Depends(who)) -> None:
         """Write to the researchers about this item."""
         with room_of(request).database.write() as session:
             answers.comment(session, me, item_id, posted.text, now=time.time())
@@ -221,7 +242,7 @@ def _place(session: Session, me: Labeler, item_id: int) -> _Place:
     return _Place(task_of(stage), stage, session.get_one(Item, item_id), shown)
 
 
-def _concerns(session: Session, me: Labeler, item_id: int, posted: Content) -> list[Concern]:
+def _concerns(session: Session, me: Labeler, item_id: Id, posted: Content) -> list[Concern]:
     place = _place(session, me, item_id)
     answer = answers.checked(place.task, place.row, place.shown_json, posted.content)
     settings = settings_of(place.stage)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import (
     JSON,
     CheckConstraint,
+    Dialect,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
@@ -36,6 +38,17 @@ def one_of(column: str, *words: str) -> CheckConstraint:
     return CheckConstraint(f'"{column}" IN ({listed})', name=f"{column}_known")
 
 
+class AnyText(TypeDecorator[str]):
+    """Text; the character NUL, which PostgreSQL cannot keep, becomes the one that stands for what is none."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """What is kept."""
+        return None if value is None else value.replace("\0", "\ufffd")
+
+
 class Table(DeclarativeBase):
     """What all tables share."""
 
@@ -49,7 +62,7 @@ class Table(DeclarativeBase):
         }
     )
     type_annotation_map = {  # noqa: RUF012
-        float: Double, str: Text, dict[str, Any]: JSON(none_as_null=True), Role: String(16), Group: String(16),
+        float: Double, str: AnyText, dict[str, Any]: JSON(none_as_null=True), Role: String(16), Group: String(16),
         Origin: String(16), Standing: String(16), StageState: String(16), Status: String(16), Purpose: String(16),
     }  # fmt: skip
 

@@ -13,9 +13,10 @@ from preceptor.labeling.pages.rendering import redirect, render
 from preceptor.labeling.pages.scope import require
 from preceptor.labeling.room import room_of
 from preceptor.labeling.stages import change_stage, progress, task_of
+from preceptor.labeling.work import Id
 from preceptor.store.tables import Invitation, Labeler, Stage
 
-router = APIRouter(prefix="/admin", include_in_schema=False)
+router = APIRouter(prefix="/admin")
 admin = require("admin")
 
 
@@ -34,7 +35,7 @@ def overview(request: Request, me: Labeler = Depends(admin)) -> Response:
 @router.post("/stages/{stage_id}")
 def set_stage(
     request: Request,
-    stage_id: int,
+    stage_id: Id,
     state: Literal["open", "paused", "closed"] = Form(),
     overlap: int = Form(ge=1, le=1000),
     guideline: str = Form(""),
@@ -42,7 +43,7 @@ def set_stage(
 ) -> Response:
     """Open, pause or close a stage; set its overlap and guideline."""
     with room_of(request).database.write() as session:
-        change_stage(session, stage_id, state=state, overlap=overlap, guideline=guideline or None)
+        change_stage(session, stage_id, state=state, overlap=overlap, guideline=guideline)
     return redirect(request, "/admin")
 
 
@@ -70,7 +71,7 @@ def new_invitation(
 @router.post("/people/{labeler_id}/standing")
 def set_standing(
     request: Request,
-    labeler_id: int,
+    labeler_id: Id,
     standing: Literal["candidate", "active", "paused"] = Form(),
     me: Labeler = Depends(admin),
 ) -> Response:
@@ -84,7 +85,7 @@ def set_standing(
 
 
 @router.post("/people/{labeler_id}/forget")
-def forget(request: Request, labeler_id: int, me: Labeler = Depends(admin)) -> Response:
+def forget(request: Request, labeler_id: Id, me: Labeler = Depends(admin)) -> Response:
     """Take away a labeler's name, password and profile; the work stays."""
     with room_of(request).database.write() as session:
         accounts.forget(session, labeler_id, time.time())
@@ -101,7 +102,7 @@ def guideline_page(request: Request, name: str, me: Labeler = Depends(admin)) ->
 @router.post("/guidelines")
 def publish(
     request: Request,
-    name: str = Form(min_length=1, max_length=100, pattern=r"^[\w-]+$"),
+    name: str = Form(pattern=guidelines.NAME),
     text: str = Form(min_length=1, max_length=200_000),
     note: str = Form("", max_length=2000),
     me: Labeler = Depends(admin),

@@ -12,9 +12,10 @@ from preceptor.labeling.pages.rendering import redirect, render, said, set_cooki
 from preceptor.labeling.pages.scope import COOKIE, me, visitor
 from preceptor.labeling.room import room_of
 from preceptor.labeling.security import forgery_token
+from preceptor.labeling.work import Id
 from preceptor.store.tables import Labeler
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 SLOW_DOWN = "Too many tries. Wait a minute, then try again."
 
@@ -144,7 +145,7 @@ def new_token(request: Request, name: str = Form(min_length=1), labeler: Labeler
 
 
 @router.post("/account/tokens/{token_id}/revoke")
-def revoke_token(request: Request, token_id: int, labeler: Labeler = Depends(me)) -> Response:
+def revoke_token(request: Request, token_id: Id, labeler: Labeler = Depends(me)) -> Response:
     """End a token."""
     with room_of(request).database.write() as session:
         accounts.revoke_token(session, labeler, token_id, time.time())

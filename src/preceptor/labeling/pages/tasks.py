@@ -11,10 +11,10 @@ from preceptor.labeling.pages.rendering import STATIC, redirect, render
 from preceptor.labeling.pages.scope import me
 from preceptor.labeling.room import room_of
 from preceptor.labeling.stages import stage_for
-from preceptor.labeling.work import work_router
+from preceptor.labeling.work import Id, work_router
 from preceptor.store.tables import Labeler
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 router.include_router(work_router(me))
 
 NUM_RECENT = 20
@@ -32,7 +32,7 @@ def home(request: Request, labeler: Labeler = Depends(me)) -> Response:
 
 
 @router.get("/stages/{stage_id}/next")
-def next_item(request: Request, stage_id: int, labeler: Labeler = Depends(me)) -> Response:
+def next_item(request: Request, stage_id: Id, labeler: Labeler = Depends(me)) -> Response:
     """On to what was begun, else to something new."""
     with room_of(request).database.write() as session:
         claim = assignment.claim_next(session, labeler, stage_id, now=time.time())
@@ -43,7 +43,7 @@ def next_item(request: Request, stage_id: int, labeler: Labeler = Depends(me)) -
 
 
 @router.get("/items/{item_id}")
-def item_page(request: Request, item_id: int, labeler: Labeler = Depends(me)) -> Response:
+def item_page(request: Request, item_id: Id, labeler: Labeler = Depends(me)) -> Response:
     """An item to work on, or one that was submitted, to correct."""
     with room_of(request).database.read() as session:
         found = desk(session, labeler, item_id, time.time())
@@ -56,7 +56,7 @@ def item_page(request: Request, item_id: int, labeler: Labeler = Depends(me)) ->
 
 
 @router.post("/items/{item_id}/take-back-skip")
-def take_back_skip(request: Request, item_id: int, labeler: Labeler = Depends(me)) -> Response:
+def take_back_skip(request: Request, item_id: Id, labeler: Labeler = Depends(me)) -> Response:
     """Have a skipped item again; from the list on the first page."""
     with room_of(request).database.write() as session:
         answers.take_back_skip(session, labeler, item_id, now=time.time())
