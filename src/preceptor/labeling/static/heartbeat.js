@@ -12,7 +12,7 @@ export function keepAlive(address, activeTime, onLate) {
     if (activeTime.idle > AWAY_S) return;
     try {
       const { status, body } = await send("POST", address, {});
-      if (status === 200 && !body.is_live) {
+      if (status === 200 && body.is_late) {
         clearInterval(timer);
         onLate();
       }
