@@ -7,7 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import preceptor
 from preceptor.labeling import guidelines
+from preceptor.labeling.model import LocalModel
 from preceptor.labeling.server import Address, open_room, serve
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.labeling.tasks import kinds
@@ -25,6 +27,7 @@ GUIDELINE = """\
 3. Rank them; ties are welcome.
 """
 NUM_ITEMS = 12
+BUNDLED = Path(preceptor.__file__).parent / "simulation" / "base_model"
 
 
 def seed(store: Database) -> None:
@@ -43,7 +46,7 @@ def main(directory: Path, port: int) -> None:
     """Make the project if there is none, and serve it."""
     directory.mkdir(parents=True, exist_ok=True)
     is_new = not (directory / "labeling").exists()
-    room = open_room(directory, None)
+    room = open_room(directory, None, respond=LocalModel(BUNDLED))
     if is_new:
         seed(room.database)
     print(f"sign in as {', '.join(PEOPLE)} with “{PASSWORD}”")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from preceptor.errors import UserError
-from preceptor.labeling.model import KEY, LocalModel, RemoteModel
+from preceptor.labeling.model import KEY, LocalModel, RemoteModel, model_to_talk_with
 from preceptor.labeling.outcomes import Refused
 from preceptor.records import Message
 from preceptor.runs.lineage import model_hash
@@ -120,3 +120,11 @@ def test_a_server_that_is_not_there_is_refused_and_a_bad_url_is_an_error() -> No
         RemoteModel("http://127.0.0.1:9/v1")(HELLO)
     with pytest.raises(UserError, match="no URL"):
         RemoteModel("localhost:8000")
+
+
+def test_what_the_command_line_says_decides_which_model() -> None:
+    assert model_to_talk_with(None, None) is None
+    assert isinstance(model_to_talk_with(str(BUNDLED), None), LocalModel)
+    remote = model_to_talk_with("large", "http://localhost/v1")
+    assert isinstance(remote, RemoteModel)
+    assert remote.name == "large"

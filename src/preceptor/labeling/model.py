@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from preceptor.errors import UserError
 from preceptor.labeling.outcomes import Refused
+from preceptor.labeling.tasks import Respond
 from preceptor.records import Message, Sampling
 
 if TYPE_CHECKING:
@@ -111,6 +112,17 @@ class RemoteModel:
                 return json.load(reply)
         except (OSError, ValueError) as error:
             raise Refused("The model cannot be reached now: {problem}", problem=str(error)) from None
+
+
+def model_to_talk_with(model: str | None, url: str | None) -> Respond | None:
+    """The model of a directory, or with a URL the one of that name there; None when neither is given.
+
+    Raises:
+        UserError: there is no such directory, or the URL is none.
+    """
+    if url is not None:
+        return RemoteModel(url, model)
+    return None if model is None else LocalModel(Path(model).expanduser())
 
 
 def _read(reply: Any, *path: str | int) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from preceptor.labeling.tasks.dialogue import DialogueItem
 from preceptor.labeling.tasks.prompt import PromptRequest
-from preceptor.records import Record
+from preceptor.records import Message, Record
 from tests.labeling.people import candidates, ranked
 
 
@@ -31,6 +32,16 @@ SAMPLES: dict[str, Sample] = {
             "suggestion": {"text": "One.", "taken_after_s": 1.5},
         },
         bad=lambda shown: {"response": " "},
+    ),
+    "dialogue": Sample(
+        item=DialogueItem(topic="Where *rivers* go", opening=(Message(role="system", content="Be brief."),)),
+        answer=lambda shown: {
+            "turns": [
+                {"role": "user", "text": "Where is the Elbe?"},
+                {"role": "assistant", "text": "In Germany.", "suggestion": {"text": "Germany."}, "model": "sft"},
+            ]
+        },
+        bad=lambda shown: {"turns": [{"role": "user", "text": "Where is the Elbe?"}]},
     ),
     "prompt": Sample(
         item=PromptRequest(),
