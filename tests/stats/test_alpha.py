@@ -5,7 +5,7 @@ from itertools import permutations
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preceptor.stats import (
@@ -40,6 +40,7 @@ def test_example_of_krippendorff_2011() -> None:
     assert value(abstractors) == pytest.approx(0.7972585, abs=1e-7)
 
 
+@settings(deadline=None)
 @given(tables, st.sampled_from(["nominal", "ordinal"]))
 def test_alpha_is_that_of_krippendorff(table: LabelTable, level: Level) -> None:
     found = krippendorff_alpha(table, level, seed=0, num_resamples=5)
@@ -98,6 +99,7 @@ def alpha_written_out(items: list[list[list[int]]]) -> float | None:
     return 1 - observed / float(np.mean(by_lot)) if by_lot and np.mean(by_lot) > 0 else None
 
 
+@settings(deadline=None)
 @given(rankings_of_three)
 def test_ranking_alpha_is_its_definition(items: list[list[list[int]]]) -> None:
     items = [[list(ranks) for ranks in item] for item in items]  # so that equal rankings are different objects

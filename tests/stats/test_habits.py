@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -21,6 +21,7 @@ def test_preferences_by_hand() -> None:
         length_preference([[0, 1]], [[1, 2, 3]])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=5), max_size=6))
 def test_the_other_way_round_is_the_other_preference(ranks: list[list[int]]) -> None:
     forward, backward = position_preference(ranks), position_preference([row[::-1] for row in ranks])
@@ -47,6 +48,7 @@ def test_who_prefers_the_first_is_found_and_who_does_not_is_not() -> None:
     assert first.is_above(0.55)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(5, 40))
 def test_slope_is_that_of_statsmodels(seed: int, size: int) -> None:
     generator = np.random.default_rng(seed)
@@ -94,6 +96,7 @@ def test_no_slope_of_too_little() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1, 600), min_size=1, max_size=60))
 def test_pace_is_the_median_with_the_interval_of_the_sign_test(seconds: list[float]) -> None:
     found = pace(seconds)

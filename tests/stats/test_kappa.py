@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.inter_rater import fleiss_kappa as reference_fleiss
@@ -65,6 +65,7 @@ def test_examples_of_gwet_2014() -> None:
     assert value(fleiss_kappa(missing, seed=0)) == pytest.approx(0.76117, abs=5e-6)
 
 
+@settings(deadline=None)
 @given(contingencies, st.sampled_from(["equal", "linear", "quadratic"]))
 def test_cohen_is_that_of_statsmodels(counts: list[list[int]], weights: Weights) -> None:
     table = np.array(counts)
@@ -81,6 +82,7 @@ def test_cohen_is_that_of_statsmodels(counts: list[list[int]], weights: Weights)
     assert value(found) == pytest.approx(float(reference), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 2), min_size=4, max_size=4), min_size=2, max_size=9))
 def test_fleiss_is_that_of_statsmodels_where_all_items_have_as_many_labels(rows: list[list[int]]) -> None:
     counts = [[row.count(value) for value in range(3)] for row in rows]
@@ -91,6 +93,7 @@ def test_fleiss_is_that_of_statsmodels_where_all_items_have_as_many_labels(rows:
         assert value(found) == pytest.approx(float(reference_fleiss(np.array(counts))), abs=1e-9)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.lists(st.integers(0, 2), min_size=4, max_size=4), min_size=2, max_size=9))
 def test_fleiss_and_alpha_differ_by_the_small_sample_correction(rows: list[list[int]]) -> None:
     table = from_counts([[row.count(value) for value in range(3)] for row in rows])
@@ -103,6 +106,7 @@ def test_fleiss_and_alpha_differ_by_the_small_sample_correction(rows: list[list[
         assert value(alpha) == pytest.approx(1 - (1 - fleiss.value) * (size - 1) / size, abs=1e-12)
 
 
+@settings(deadline=None, max_examples=50)
 @given(tables, st.randoms(use_true_random=False))
 def test_names_of_labelers_items_and_order_say_nothing(table: LabelTable, random: np.random.Generator) -> None:
     rows = list(zip(table.items.tolist(), table.labelers.tolist(), table.values.tolist(), strict=True))
@@ -117,6 +121,7 @@ def test_names_of_labelers_items_and_order_say_nothing(table: LabelTable, random
         assert one is None or one == pytest.approx(other, abs=1e-9)
 
 
+@settings(deadline=None, max_examples=50)
 @given(tables)
 def test_every_table_has_a_figure_or_a_reason(table: LabelTable) -> None:
     counts = table.counts()
@@ -180,7 +185,7 @@ def test_interval_over_items_covers() -> None:
     hits = 0
     for seed in range(100):
         table = noisy(seed, num_items=80, num_labelers=9, overlap=3, accuracy=0.7)
-        found = fleiss_kappa(table, seed=seed, num_resamples=300)
+        found = fleiss_kappa(table, seed=seed, num_resamples=200)
         assert found.low is not None
         assert found.high is not None
         hits += found.low < truth < found.high

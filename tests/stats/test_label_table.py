@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from preceptor.stats import LabelTable, by_group, by_labeler, label_table
 from tests.stats.judgements import from_rows, noisy, tables
@@ -55,6 +55,7 @@ def test_gold_is_a_labeler_more() -> None:
     assert np.isnan(table.agreement_with("nobody")).all()
 
 
+@settings(deadline=None)
 @given(tables)
 def test_labels_items_and_labelers_tell_the_same(table: LabelTable) -> None:
     rest, items = table.agreement_with_rest(), table.agreement_by_item()

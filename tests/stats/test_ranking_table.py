@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -43,6 +43,7 @@ def kemeny_snell(first: list[int], second: list[int]) -> float:
     return float(np.abs(a - b).sum()) / 2
 
 
+@settings(deadline=None)
 @given(rank_lists)
 def test_columns_of_every_couple(rankings: list[list[int]]) -> None:
     table = ranking_table([one_item(rankings), one_item(rankings[:2])])
@@ -66,6 +67,7 @@ def test_columns_of_every_couple(rankings: list[list[int]]) -> None:
     np.testing.assert_allclose(table.tied[: len(rankings)], tied)
 
 
+@settings(deadline=None)
 @given(rank_lists.filter(lambda rankings: len(rankings) > 2))
 def test_distance_is_a_metric(rankings: list[list[int]]) -> None:
     table = ranking_table([one_item(rankings[:3])])

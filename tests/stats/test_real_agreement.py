@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 import zipfile
 from collections import defaultdict
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -43,14 +44,20 @@ def pandalm(folder: Path) -> list[dict[str, str]]:
     return [{f"l{i}": names[row[f"annotator{i}"]] for i in (1, 2, 3)} for row in rows]
 
 
-def convarg(folder: Path) -> list[dict[str, str]]:
-    """For each pair of arguments what its four or five workers chose."""
-    names = {"a1": "first", "equal": "tie", "a2": "second"}
+@cache
+def assignments(folder: Path) -> list[list[dict[str, str]]]:
+    """For each pair of arguments the work of its four or five workers, field by field."""
     return [
-        {one.findtext("turkID", ""): names[one.findtext("value", "")] for one in pair.iter("mTurkAssignment")}
+        [{field.tag: field.text or "" for field in one} for one in pair.iter("mTurkAssignment")]
         for path in sorted((folder / "ukp-convarg/full-xml").glob("*.xml"))
         for pair in ET.parse(path).getroot()
     ]
+
+
+def convarg(folder: Path) -> list[dict[str, str]]:
+    """For each pair of arguments what its workers chose."""
+    names = {"a1": "first", "equal": "tie", "a2": "second"}
+    return [{one["turkID"]: names[one["value"]] for one in pair} for pair in assignments(folder)]
 
 
 def tulu(folder: Path) -> list[dict[str, str]]:
@@ -142,10 +149,7 @@ def test_convarg(shared_data: Path) -> None:
 
 
 def test_convarg_workers_whom_the_authors_trust_agree_with_the_rest(shared_data: Path) -> None:
-    competence: dict[str, float] = {}
-    for path in (shared_data / "ukp-convarg/full-xml").glob("*.xml"):
-        for one in ET.parse(path).getroot().iter("mTurkAssignment"):
-            competence[one.findtext("turkID", "")] = float(one.findtext("turkCompetence", ""))
+    competence = {one["turkID"]: float(one["turkCompetence"]) for pair in assignments(shared_data) for one in pair}
     table = labels(convarg(shared_data))
     sizes = np.bincount(table.labelers)
     found = by_labeler(table, table.agreement_with_rest())

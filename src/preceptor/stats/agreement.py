@@ -64,16 +64,16 @@ def agreement_measures(
     A comparison hangs on one item and two labelers and weighs the product of their counts in the resample: the
     pigeonhole bootstrap of Owen 2007, "The pigeonhole bootstrap", section 2.
     """
-    columns = np.concatenate(_sums_and_sizes(rankings), axis=1)
-    draws = rankings.resample(clusters=clusters, seed=seed, num_resamples=num_resamples)
-    drawn = np.array([weights @ columns for weights, _ in draws]).reshape(-1, 6)
-    resamples = ratios(drawn[:, :3], drawn[:, 3:])
     figures = pairwise_agreement(rankings)
-    missing = rankings.why_uncompared() or "no two responses were compared without a tie"
+    if reason := rankings.why_uncompared():
+        return AgreementMeasures(Measure(reason=reason), Measure(reason=reason), Measure(reason=reason))
+    columns, none = np.concatenate(_sums_and_sizes(rankings), axis=1), np.zeros((len(rankings.items), 0))
+    drawn = rankings.resampled_sums(columns, none, clusters=clusters, seed=seed, num_resamples=num_resamples)
+    resamples = ratios(drawn[:, :3], drawn[:, 3:])
 
     def measure(value: float | None, column: int) -> Measure:
         if value is None:
-            return Measure(reason=missing)
+            return Measure(reason="no two responses were compared without a tie")
         return bootstrap_measure(value, resamples[:, column], confidence=confidence)
 
     return AgreementMeasures(

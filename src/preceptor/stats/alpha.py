@@ -11,7 +11,7 @@ import numpy as np
 
 from preceptor.stats.intervals import Floats
 from preceptor.stats.label_table import LabelTable
-from preceptor.stats.measure import Clusters, Measure, bootstrap_measure, ratio
+from preceptor.stats.measure import Clusters, Measure, bootstrap_measure, ratio, ratios
 from preceptor.stats.pooled import couples_of, over, pooled_measure
 from preceptor.stats.ranking_table import RankingTable
 
@@ -67,26 +67,24 @@ def ranking_alpha(
     """
     if reason := rankings.why_uncompared():
         return Measure(reason=reason)
-    (compared,) = np.nonzero(np.bincount(rankings.items[rankings.first], minlength=rankings.num_items)[rankings.items])
-    sizes = np.bincount(rankings.items[compared], minlength=rankings.num_items)
-    masses = 2 / (sizes[rankings.items[rankings.first]] - 1)
-    tied = rankings.tied[compared]
-
-    def alpha(couples: Floats, rows: Floats) -> float:
-        observed = ratio(float(couples @ (masses * rankings.distance)), float(couples @ masses))
-        return 1 - ratio(observed, _expected_distance(tied, rows[compared]))
-
-    value = alpha(np.ones(len(masses)), np.ones(len(rankings.items)))
+    sizes = np.bincount(rankings.items, minlength=rankings.num_items)[rankings.items]
+    masses = 2 / (sizes[rankings.first] - 1)
+    couples = np.stack([masses * rankings.distance, masses], axis=1)
+    is_compared = np.isin(rankings.items, rankings.items[rankings.first]).astype(np.float64)
+    rows = np.stack([is_compared, rankings.tied * is_compared, rankings.tied**2 * is_compared], axis=1)
+    totals = np.concatenate([couples.sum(axis=0), rows.sum(axis=0)])[None]
+    (value,) = _ranking_alpha(totals).tolist()
     if not np.isfinite(value):
         return Measure(reason="all labelers tied all responses")
-    drawn = rankings.resample(clusters=clusters, seed=seed, num_resamples=num_resamples)
-    return bootstrap_measure(value, [alpha(*weights) for weights in drawn], confidence=confidence)
+    drawn = rankings.resampled_sums(couples, rows, clusters=clusters, seed=seed, num_resamples=num_resamples)
+    return bootstrap_measure(value, _ranking_alpha(drawn), confidence=confidence)
 
 
-def _expected_distance(tied: Floats, weights: Floats) -> float:
-    size = float(weights.sum())
-    both_tied = ratio(float(weights @ tied) ** 2 - float(weights @ tied**2), size * (size - 1))
-    return (1 - both_tied) / 2
+def _ranking_alpha(sums: Floats) -> Floats:
+    """α of each row of sums: masses times distances and masses of the couples; number, Σ t and Σ t² of the rankings."""
+    distances, masses, sizes, tied, tied_squares = sums.T
+    both_tied = ratios(tied**2 - tied_squares, sizes * (sizes - 1))
+    return 1 - ratios(ratios(distances, masses), (1 - both_tied) / 2)
 
 
 def _alpha(counts: Floats, squares: Floats, weights: Floats, *, level: Level) -> float:

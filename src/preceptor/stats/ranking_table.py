@@ -92,8 +92,10 @@ class RankingTable:
         distance = np.concatenate([self.distance[with_second], self.distance[with_first]])
         return group_means(1 - distance, rows, len(self.items))
 
-    def resample(self, *, clusters: Clusters, seed: int, num_resamples: int) -> Iterator[tuple[Floats, Floats]]:
-        """Weights of the couples and of the rankings in each cluster-bootstrap resample.
+    def resampled_sums(
+        self, of_couples: Floats, of_rankings: Floats, *, clusters: Clusters, seed: int, num_resamples: int
+    ) -> Floats:
+        """Sums of columns over the couples, then of columns over the rankings, in each cluster-bootstrap resample.
 
         A ranking hangs on one item and one labeler, a couple on one item and two labelers: each weighs the product of
         their counts (the pigeonhole bootstrap of Owen 2007, section 2). Only items and labelers that are compared are
@@ -102,13 +104,19 @@ class RankingTable:
         generator = np.random.default_rng(seed)
         item, one, other = self.items[self.first], self.labelers[self.first], self.labelers[self.second]
         compared, comparing = np.unique(item), np.unique(np.concatenate([one, other]))
+        if clusters == "items":
+            by_item = [_sums(of_couples, item, self.num_items), _sums(of_rankings, self.items, self.num_items)]
+            columns = np.concatenate(by_item, axis=1)[compared]
+            return np.array([draw_counts(generator, len(compared)) @ columns for _ in range(num_resamples)])
         of_item, of_labeler = np.zeros(self.num_items), np.zeros(len(self.labeler_names))
-        of_labeler[comparing] = 1
-        for _ in range(num_resamples if len(item) else 0):
+        drawn = []
+        for _ in range(num_resamples):
             of_item[compared] = draw_counts(generator, len(compared))
-            if clusters == "items and labelers":
-                of_labeler[comparing] = draw_counts(generator, len(comparing))
-            yield of_item[item] * of_labeler[one] * of_labeler[other], of_item[self.items] * of_labeler[self.labelers]
+            of_labeler[comparing] = draw_counts(generator, len(comparing))
+            couples = of_item[item] * of_labeler[one] * of_labeler[other]
+            rankings = of_item[self.items] * of_labeler[self.labelers]
+            drawn.append(np.concatenate([couples @ of_couples, rankings @ of_rankings]))
+        return np.array(drawn)
 
 
 def ranking_table(items: Sequence[Mapping[str, RankMap]]) -> RankingTable:
@@ -180,3 +188,11 @@ def _couples(items: Ints) -> tuple[Ints, Ints]:
         first.append((rows + i).ravel())
         second.append((rows + j).ravel())
     return np.concatenate(first), np.concatenate(second)
+
+
+def _sums(columns: Floats, groups: Ints, num_groups: int) -> Floats:
+    """Sums of columns over the rows of each group."""
+    sums = np.zeros((num_groups, columns.shape[1]))
+    for place, column in enumerate(columns.T):
+        sums[:, place] = np.bincount(groups, weights=column, minlength=num_groups)
+    return sums
