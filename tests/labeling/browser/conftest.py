@@ -1,4 +1,4 @@
-"""`rooms` opens pages of tasks in Chromium; what a page's script or policy complains of fails the test."""
+"""`rooms` opens pages of tasks in Chromium."""
 
 from collections.abc import Iterator
 
