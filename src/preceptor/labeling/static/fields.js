@@ -20,7 +20,7 @@ export function writeFields(form, content) {
 }
 
 function fieldsByName(form) {
-  const named = [...form.elements].filter((field) => field.name && field.type !== "hidden");
+  const named = [...form.elements].filter(({ name, type }) => name && !["hidden", "submit", "button"].includes(type));
   return Map.groupBy(named, (field) => field.name);
 }
 

@@ -22,14 +22,14 @@ export async function signInAgain() {
 }
 
 function dialog() {
-  const link = element("a", { href: address("login"), target: "_blank", class: "button" }, _("Log in in a new tab"));
-  const again = element("button", { type: "button", class: "button quiet" }, _("I have logged in"));
+  const link = element("a", { href: address("login"), target: "_blank", class: "button" }, _("Sign in in a new tab"));
+  const again = element("button", { type: "button", class: "button quiet" }, _("I have signed in"));
   const note = element("p", { role: "status" });
   const box = element(
     "dialog",
     { "aria-labelledby": "signed-out" },
-    element("h2", { id: "signed-out" }, _("You have been logged out")),
-    paragraph(_("Your work is still on this page. Log in in a new tab, then come back here: it will be saved.")),
+    element("h2", { id: "signed-out" }, _("You are signed out")),
+    paragraph(_("Your work is still on this page. Sign in in a new tab, then come back here: it will be saved.")),
     note,
     element("div", { class: "row" }, link, again),
   );
@@ -42,7 +42,7 @@ function dialog() {
         removeEventListener("focus", onFocus);
         box.remove();
         resolve();
-      } else if (isAsked) note.textContent = _("Not yet: you are still logged out.");
+      } else if (isAsked) note.textContent = _("Not yet: you are still signed out.");
     };
     const onFocus = () => check(false);
     addEventListener("focus", onFocus);

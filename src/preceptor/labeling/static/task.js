@@ -26,7 +26,7 @@ const STATUS = {
   saving: () => _("Saving…"),
   saved: () => _("Saved"),
   offline: () => _("No connection: your work is kept on this page and saved when the server is back"),
-  signed_out: () => _("Logged out"),
+  signed_out: () => _("Signed out"),
   refused: (words) => words ?? _("This task is no longer yours"),
 };
 
@@ -149,8 +149,7 @@ function leave(reply) {
 /** One thing at a time: a second click while the first is on its way does nothing. */
 function once(action) {
   let running = null;
-  return (event) => {
-    event?.preventDefault();
+  return () => {
     running ??= action().finally(() => {
       running = null;
     });
@@ -159,15 +158,20 @@ function once(action) {
 
 form.addEventListener("input", () => draft.change((content) => readFields(form, content)));
 form.addEventListener("focusout", () => draft.save());
-form.addEventListener("submit", once(submit));
+const submitOnce = once(submit);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  submitOnce();
+});
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.localName === "input") event.preventDefault(); // only Submit submits
 });
-place("skip")?.addEventListener("click", once(skip));
+const skipOnce = once(skip);
+place("skip")?.addEventListener("click", skipOnce);
 place("keys").addEventListener("click", showKeys);
 bind("keys", "?", _("Show this list"), showKeys);
 bind("submit", "Control+Enter", _("Submit"), () => form.requestSubmit());
-if (place("skip")) bind("skip", "s", _("Skip this task"), once(skip));
+if (place("skip")) bind("skip", "s", _("Skip this task"), skipOnce);
 
 writeFields(form, draft.content);
 openPanels();

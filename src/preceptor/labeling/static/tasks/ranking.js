@@ -268,7 +268,7 @@ class Ranking {
     this.#at("rank").append(option("", "–"), ...ranks);
     this.#at("rank").addEventListener("change", (event) => this.#choose(event.target.value));
     this.root.addEventListener("click", (event) => this.#click(event));
-    this.root.querySelector(".pads").addEventListener("change", () => {
+    this.root.querySelector(".pads").addEventListener("input", () => {
       this.#keep(() => {});
       this.draw();
     });
