@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs install browser postgresql clean
+.PHONY: quickstart test check docs messages install browser postgresql clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -16,6 +16,15 @@ check: install
 # Writes the pages that are made from the code; a test compares them with it.
 docs: install
 	$(BIN)/python docs/make.py
+
+# Brings the catalogues of the labelling room up to date with what its pages and scripts say in English.
+ROOM := src/preceptor/labeling
+messages: install
+	mkdir -p build
+	$(BIN)/pybabel -q extract -F pyproject.toml -k Refused -k Concern --add-location=file --sort-by-file --no-wrap \
+		--omit-header -o build/messages.pot $(ROOM)
+	$(BIN)/pybabel -q update -i build/messages.pot -d $(ROOM)/locale --no-fuzzy-matching --ignore-obsolete --no-wrap \
+		--ignore-pot-creation-date
 
 # torch comes first and pinned: a bare `torch` would pull gigabytes of CUDA on a machine without a GPU.
 install: .venv/installed

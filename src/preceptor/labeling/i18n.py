@@ -55,6 +55,11 @@ def script_messages(language: str) -> dict[str, str]:
     }
 
 
+def N_(words: str) -> str:
+    """Marks words that stand in one place and are translated in another; gives them back."""
+    return words
+
+
 def when(seconds: float, language: str) -> str:
     """A moment, given in seconds since 1970, as one says it in a language."""
     return format_datetime(datetime.fromtimestamp(seconds, UTC), "medium", locale=language) + " UTC"
