@@ -325,6 +325,46 @@ class Comment(Table):
     created_at: Mapped[float]
 
 
+class DemonstrationRating(Table):
+    """What a researcher thinks of a candidate's demonstration; the latest of a researcher holds."""
+
+    __tablename__ = "demonstration_ratings"
+    __table_args__ = (
+        ForeignKeyConstraint(["answer_id"], ["answers.id"]),
+        CheckConstraint("likert BETWEEN 1 AND 7", name="likert_in_range"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    answer_id: Mapped[int] = mapped_column(index=True)
+    researcher_id: Mapped[int] = mapped_column(ForeignKey("labelers.id"), index=True)
+    likert: Mapped[int]
+    created_at: Mapped[float]
+
+
+class Decision(Table):
+    """Whether a candidate was taken on, on what scores."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    labeler_id: Mapped[int] = mapped_column(ForeignKey("labelers.id"), index=True)
+    decided_by: Mapped[int] = mapped_column(ForeignKey("labelers.id"))
+    is_taken: Mapped[bool]
+    scores: Mapped[dict[str, Any]]
+    """The scores, and the cut-offs that they were held against."""
+    note: Mapped[str]
+    created_at: Mapped[float]
+
+
+class Setting(Table):
+    """What an admin set for the whole room."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]
+
+
 class Export(Table):
     """An artifact that was made of answers."""
 

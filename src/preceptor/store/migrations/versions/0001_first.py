@@ -44,6 +44,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name="uq_labelers_name"),
     )
     op.create_table(
+        "settings",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.JSON(none_as_null=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_settings"),
+    )
+    op.create_table(
         "stages",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -62,6 +68,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_stages"),
         sa.UniqueConstraint("name", name="uq_stages_name"),
     )
+    op.create_table(
+        "decisions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("labeler_id", sa.Integer(), nullable=False),
+        sa.Column("decided_by", sa.Integer(), nullable=False),
+        sa.Column("is_taken", sa.Boolean(), nullable=False),
+        sa.Column("scores", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["decided_by"], ["labelers.id"], name="fk_decisions_decided_by"),
+        sa.ForeignKeyConstraint(["labeler_id"], ["labelers.id"], name="fk_decisions_labeler_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_decisions"),
+    )
+    op.create_index("ix_decisions_labeler_id", "decisions", ["labeler_id"], unique=False)
     op.create_table(
         "guidelines",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -243,6 +263,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_skips_labeler_id", "skips", ["labeler_id"], unique=False)
     op.create_table(
+        "demonstration_ratings",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("answer_id", sa.Integer(), nullable=False),
+        sa.Column("researcher_id", sa.Integer(), nullable=False),
+        sa.Column("likert", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.CheckConstraint("likert BETWEEN 1 AND 7", name="ck_demonstration_ratings_likert_in_range"),
+        sa.ForeignKeyConstraint(["answer_id"], ["answers.id"], name="fk_demonstration_ratings_answer_id"),
+        sa.ForeignKeyConstraint(["researcher_id"], ["labelers.id"], name="fk_demonstration_ratings_researcher_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_demonstration_ratings"),
+    )
+    op.create_index("ix_demonstration_ratings_answer_id", "demonstration_ratings", ["answer_id"], unique=False)
+    op.create_index("ix_demonstration_ratings_researcher_id", "demonstration_ratings", ["researcher_id"], unique=False)
+    op.create_table(
         "exported_answers",
         sa.Column("export_id", sa.Integer(), nullable=False),
         sa.Column("answer_id", sa.Integer(), nullable=False),
@@ -259,7 +293,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("export_id", "answer_id", name="pk_exported_answers"),
     )
-    # ### end Alembic commands ###
     columns = ["stage_id", "lane", "is_retired", sa.text("num_counted DESC"), "position"]
     op.create_index("ix_items_line", "items", columns)
     append_only("answers")
