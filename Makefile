@@ -24,7 +24,7 @@ messages: install
 	$(BIN)/pybabel -q extract -F pyproject.toml -k Refused -k Concern --add-location=file --sort-by-file --no-wrap \
 		--omit-header -o build/messages.pot $(ROOM)
 	$(BIN)/pybabel -q update -i build/messages.pot -d $(ROOM)/locale --no-fuzzy-matching --ignore-obsolete --no-wrap \
-		--ignore-pot-creation-date
+		--omit-header
 
 # torch comes first and pinned: a bare `torch` would pull gigabytes of CUDA on a machine without a GPU.
 install: .venv/installed

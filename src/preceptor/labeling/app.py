@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from preceptor.errors import UserError
 from preceptor.labeling.api import api_app
+from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Missing, Refused, Stale, TooFast
 from preceptor.labeling.pages import admin, entry, tasks
 from preceptor.labeling.pages.rendering import STATIC, redirect, render, said
@@ -19,8 +20,8 @@ from preceptor.labeling.room import Room, room_of
 from preceptor.labeling.security import Guard
 from preceptor.labeling.work import is_misnamed
 
-NOT_FOUND = "There is no such page, or it is not for you."
-OLD_PAGE = "This page is from before you signed in. Reload it, then try again."
+NOT_FOUND = N_("There is no such page, or it is not for you.")
+OLD_PAGE = N_("This page is from before you signed in. Reload it, then try again.")
 
 
 def create_app(room: Room) -> FastAPI:
@@ -72,7 +73,7 @@ def described(error: Exception) -> tuple[int, str, dict[str, object]]:
     """Status, text and values of what went wrong."""
     match error:
         case SignedOut():
-            return 401, "Sign in again; what you wrote is still here.", {}
+            return 401, N_("Sign in again; what you wrote is still here."), {}
         case Forged():
             return 403, OLD_PAGE, {}
         case Missing():

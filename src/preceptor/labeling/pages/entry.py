@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
 from preceptor.labeling import accounts
-from preceptor.labeling.i18n import languages
+from preceptor.labeling.i18n import N_, languages
 from preceptor.labeling.outcomes import Missing, Refused, TooFast
 from preceptor.labeling.pages.rendering import redirect, render, said, set_cookie, url
 from preceptor.labeling.pages.scope import COOKIE, me, visitor
@@ -17,7 +17,7 @@ from preceptor.store.tables import Labeler
 
 router = APIRouter()
 
-SLOW_DOWN = "Too many tries. Wait a minute, then try again."
+SLOW_DOWN = N_("Too many tries. Wait a minute, then try again.")
 
 
 def local_path(request: Request, text: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
+from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.suggestions import Suggestion, origin_of, word_distance
 from preceptor.labeling.tasks.base import Concern, Respond, StageSettings, Task, Work
@@ -45,7 +46,7 @@ class DemonstrationTask(Task):
     """Write what the assistant should say; a model may suggest something where the stage allows it."""
 
     kind = "demonstration"
-    title = "Write a demonstration"
+    title = N_("Write a demonstration")
     Item = Prompt
     Answer = DemonstrationAnswer
     Shown = DemonstrationShown

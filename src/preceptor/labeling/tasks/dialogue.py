@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
+from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.suggestions import Suggestion, origin_of, word_distance
 from preceptor.labeling.tasks.base import Concern, Respond, StageSettings, Task, Work
@@ -85,7 +86,7 @@ class DialogueTask(Task):
     """Have a conversation; alternatives to one of the model's messages are then ranked."""
 
     kind = "dialogue"
-    title = "Have a conversation"
+    title = N_("Have a conversation")
     Item = DialogueItem
     Answer = DialogueAnswer
     Shown = DialogueShown

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.tasks.base import Concern, StageSettings, Task, Work
 from preceptor.records import Demonstration, Message, Prompt, Record
@@ -85,7 +86,7 @@ class PromptTask(Task):
     """Write what somebody might ask an assistant."""
 
     kind = "prompt"
-    title = "Write a prompt"
+    title = N_("Write a prompt")
     Item = PromptRequest
     Answer = PromptAnswer
     Shown = PromptShown

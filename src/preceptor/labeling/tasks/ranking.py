@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.tasks.base import Concern, Judgement, StageSettings, Task, Work, shuffled
 from preceptor.records import FLAGS, Candidates, Flag, Ranking, Rating, Record
@@ -101,7 +102,7 @@ class RankingTask(Task):
     """Rate each response, then rank them all; ties are welcome."""
 
     kind = "ranking"
-    title = "Rate and rank responses"
+    title = N_("Rate and rank responses")
     Item = Candidates
     Answer = RankingAnswer
     Shown = RankingShown

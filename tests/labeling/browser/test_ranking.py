@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from preceptor.store.tables import Answer, Draft
 from tests.hostile import HOSTILE
-from tests.labeling.pages.visits import LONG, TEXTS, Visits, add_rankings, letters_of
+from tests.labeling.browser.visits import LONG, TEXTS, Visits, add_rankings, letters_of
 from tests.labeling.rooms import Server
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

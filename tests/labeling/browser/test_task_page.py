@@ -9,7 +9,7 @@ from sqlalchemy import delete, update
 from preceptor.labeling import guidelines
 from preceptor.store.tables import Answer, Claim, Comment, Draft, SignIn, Skip
 from tests.hostile import HOSTILE
-from tests.labeling.pages.visits import Visits, add_rankings
+from tests.labeling.browser.visits import Visits, add_rankings
 from tests.labeling.rooms import Server
 
 
