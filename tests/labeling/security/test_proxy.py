@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from preceptor.labeling.room import Room
 from preceptor.labeling.security import Limit
 from preceptor.store.tables import Answer, Draft
-from tests.labeling.pages.visits import Visits, add_rankings
+from tests.labeling.browser.visits import Visits, add_rankings
 from tests.labeling.people import PASSWORD
 from tests.labeling.rooms import Program, Server, serving, sign_in_token
 from tests.labeling.security.proxy import proxying
