@@ -101,13 +101,19 @@ function complain(words) {
   place("problem").textContent = words ?? _("This task is no longer yours");
 }
 
+/** Says why it was not taken, and goes to what is still missing. */
+function refuse(words) {
+  complain(words);
+  form.querySelector(":invalid:not(fieldset)")?.focus();
+}
+
 /** Whether to go on in spite of what a careful colleague would ask; each task asks once. */
 async function isSure() {
   if (hasSeenConcerns) return true;
-  const reply = await post("check", { content: draft.content, active_s: Math.round(activeTime.seconds) });
+  const reply = await post("check", { content: draft.content, active_s: activeTime.seconds });
   if (reply === null) return false;
   if (reply.status !== 200) {
-    complain(reply.body?.error);
+    refuse(reply.body?.error);
     return false;
   }
   if (reply.body.concerns.length === 0) return true;
@@ -123,7 +129,7 @@ async function submit() {
   if (!(await isSure())) return;
   const body = {
     content: draft.content,
-    active_s: Math.round(activeTime.seconds),
+    active_s: activeTime.seconds,
     guideline_id: form.dataset.guidelineId ? Number(form.dataset.guidelineId) : null,
   };
   await leave(await post("submit", body));
@@ -164,7 +170,8 @@ form.addEventListener("submit", (event) => {
   submitOnce();
 });
 form.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.target.localName === "input") event.preventDefault(); // only Submit submits
+  const isPlain = !event.ctrlKey && !event.metaKey;
+  if (event.key === "Enter" && isPlain && event.target.localName === "input") event.preventDefault(); // only Submit submits
 });
 const skipOnce = once(skip);
 place("skip")?.addEventListener("click", skipOnce);
