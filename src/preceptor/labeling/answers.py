@@ -12,7 +12,7 @@ from preceptor.labeling.outcomes import Missing, Refused, Stale
 from preceptor.labeling.stages import task_of
 from preceptor.labeling.tasks import Task
 from preceptor.records import Record
-from preceptor.store.tables import Answer, Claim, Comment, Draft, Guideline, Item, Labeler, Skip, Stage
+from preceptor.store.tables import Answer, Claim, Comment, Draft, Guideline, Item, Labeler, Skip, Stage, Status
 
 MAX_CONTENT = 2_000_000
 """Characters of a draft or an answer as JSON."""
@@ -86,6 +86,9 @@ def submit(
 ) -> Answer:
     """Take an answer in. It counts while the item has room; what comes too late is kept as surplus.
 
+    A researcher's is gold: others are compared with it. An item that nobody has done yet leaves the line with it, to be
+    strewn among the others; one of a stage for candidates stays. The latest gold of an item holds.
+
     Sending the same again, as after a lost reply, gives the answer that is there; sending another one corrects it. Call
     it in a write transaction.
 
@@ -100,32 +103,46 @@ def submit(
     stage = session.scalars(select(Stage).where(Stage.id == item.stage_id).with_for_update()).one()
     session.refresh(item)
     before = latest_answer(session, labeler, item_id)
-    if before is not None:
-        return _correct(session, labeler, stage, item, before, content, guideline_id, active_s, now)
-    claim = claim_of(session, labeler, item_id)
+    claim = None if before else claim_of(session, labeler, item_id)
+    place = before or claim
+    assert place is not None
+    _drop_draft(session, labeler, item_id)
+    if before is not None and before.content == content:
+        return before
     task = task_of(stage)
-    checked(task, item, claim.shown, content)
-    has_room = item.lane != "ordinary" or item.num_counted < stage.overlap
-    counts = has_room and (is_live(claim, now) or is_free(session, stage, item_id, now))
+    checked(task, item, place.shown, content)
     answer = Answer(
         item_id=item.id, stage_id=stage.id, labeler_id=labeler.id, group=labeler.group,
-        status="counted" if counts else "surplus", content=content, shown=claim.shown,
+        status=_status(session, labeler, stage, item, claim, now), content=content, shown=place.shown,
         guideline_id=_guideline(session, stage, guideline_id), schema_version=task.schema_version, round=stage.round,
-        active_s=active_s, claimed_at=claim.claimed_at, created_at=now,
+        active_s=active_s, claimed_at=place.claimed_at, created_at=now,
     )  # fmt: skip
+    if answer.status == "revision" and before is not None:
+        answer.revises_id = before.id
+    if answer.status == "gold":
+        item.gold = {"content": content, "shown": place.shown}
+        item.lane = "gold" if item.num_counted == 0 and not stage.is_screening else item.lane
     session.add(answer)
-    item.num_counted += counts
-    session.delete(claim)
-    _drop_draft(session, labeler, item_id)
+    item.num_counted += answer.status == "counted"
+    if claim is not None:
+        session.delete(claim)
     session.flush()
     return answer
 
 
+def _status(session: Session, labeler: Labeler, stage: Stage, item: Item, claim: Claim | None, now: float) -> Status:
+    """What becomes of an answer that comes now; without a claim it corrects an earlier one."""
+    if labeler.role == "researcher":
+        return "gold"
+    if claim is None:
+        return "revision"
+    has_room = item.lane != "ordinary" or item.num_counted < stage.overlap
+    return "counted" if has_room and (is_live(claim, now) or is_free(session, stage, item.id, now)) else "surplus"
+
+
 def latest_answer(session: Session, labeler: Labeler, item_id: int) -> Answer | None:
     """What a labeler says of an item, corrections included."""
-    statement = select(Answer).where(
-        Answer.item_id == item_id, Answer.labeler_id == labeler.id, Answer.status != "gold"
-    )
+    statement = select(Answer).where(Answer.item_id == item_id, Answer.labeler_id == labeler.id)
     return session.scalar(statement.order_by(Answer.id.desc()).limit(1))
 
 
@@ -218,34 +235,6 @@ def parsed(task: Task, content: dict[str, Any]) -> Record:
         return task.Answer.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         raise _misfit(error) from None
-
-
-def _correct(
-    session: Session,
-    labeler: Labeler,
-    stage: Stage,
-    item: Item,
-    before: Answer,
-    content: dict[str, Any],
-    guideline_id: int | None,
-    active_s: float,
-    now: float,
-) -> Answer:
-    """A row that follows the latest one; none when it says the same."""
-    _drop_draft(session, labeler, item.id)
-    if before.content == content:
-        return before
-    task = task_of(stage)
-    checked(task, item, before.shown, content)
-    answer = Answer(
-        item_id=item.id, stage_id=stage.id, labeler_id=labeler.id, group=labeler.group, status="revision",
-        content=content, shown=before.shown, guideline_id=_guideline(session, stage, guideline_id),
-        schema_version=task.schema_version, round=stage.round, active_s=active_s, claimed_at=before.claimed_at,
-        revises_id=before.id, created_at=now,
-    )  # fmt: skip
-    session.add(answer)
-    session.flush()
-    return answer
 
 
 def _drop_draft(session: Session, labeler: Labeler, item_id: int) -> None:

@@ -30,6 +30,9 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
         if is_live(claim, now) or is_free(session, stage, claim.item_id, now):
             _extend(claim, settings, now)
             return claim
+    if labeler.role == "researcher":
+        item = session.scalar(_without_gold(labeler, stage, now).limit(1))
+        return None if item is None else _claim(session, labeler, stage, item, settings, now)
     num_done = _num_seen(session, labeler, stage)
     if settings.max_per_labeler is not None and num_done >= settings.max_per_labeler:
         return None
@@ -123,7 +126,7 @@ def _num_seen(session: Session, labeler: Labeler, stage: Stage) -> int:
     return session.scalar(submitted) or 0
 
 
-def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSettings, now: float) -> Select[tuple[Item]]:
+def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSettings, now: float) -> Select[Item]:
     """Items that a labeler may be given, begun ones first, so that each soon has all its labelers."""
     conditions = [
         Item.stage_id == stage.id, Item.lane == lane, Item.is_retired.is_(False),
@@ -136,6 +139,17 @@ def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSetting
     if lane == "repeat":
         conditions.append(_did_long_ago(labeler, now - settings.repeat_after_hours * 3600))
     return select(Item).where(and_(*conditions)).order_by(Item.num_counted.desc(), Item.position)
+
+
+def _without_gold(researcher: Labeler, stage: Stage, now: float) -> Select[Item]:
+    """Items for which a researcher may write gold: in a stage for candidates any, else those that nobody has begun."""
+    conditions = [
+        Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False), Item.gold.is_(None),
+        *(~exists().where(table.item_id == Item.id, table.labeler_id == researcher.id) for table in (Skip, Claim)),
+    ]  # fmt: skip
+    if not stage.is_screening:
+        conditions += [Item.num_counted == 0, ~exists().where(Claim.item_id == Item.id, Claim.expires_at > now)]
+    return select(Item).where(and_(*conditions)).order_by(Item.position)
 
 
 def _did_long_ago(labeler: Labeler, until: float) -> ColumnElement[bool]:

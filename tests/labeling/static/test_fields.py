@@ -15,6 +15,8 @@ FORM = """
   <input type="radio" name="ratings.A.likert" value="10" data-type="number">
   <input type="checkbox" name="ratings.A.flags[]" value="x"><input type="checkbox" name="ratings.A.flags[]" value="y">
   <input type="checkbox" name="is_sure">
+  <input type="radio" name="is_bad" value="true" data-type="boolean">
+  <input type="radio" name="is_bad" value="false" data-type="boolean">
   <select name="kind"><option value="p">P</option><option value="q">Q</option></select>
   <input name="examples.0.given" value="one"><input name="examples.1.given" value="two">
   <input type="hidden" name="csrf" value="secret"><button name="go">Go</button>
@@ -23,7 +25,7 @@ FORM = """
 READ = "const content = argument; m.readFields(document.forms[0], content); return content"
 WRITE = "m.writeFields(document.forms[0], argument); const c = {}; m.readFields(document.forms[0], c); return c"
 FULL = {
-    "text": "new", "count": 3, "ratings": {"A": {"note": "n", "likert": 10, "flags": ["y"]}}, "is_sure": True,
+    "text": "new", "count": 3, "ratings": {"A": {"note": "n", "likert": 10, "flags": ["y"]}}, "is_sure": True, "is_bad": False,
     "kind": "q", "examples": [{"given": "1"}, {"given": "2"}],
 }  # fmt: skip
 

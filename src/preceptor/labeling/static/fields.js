@@ -1,6 +1,7 @@
 /**
  * Named fields of a form and the content that they stand for. A name is a path: `ratings.A.likert`; one that ends in
- * `[]` makes a list of what is ticked; a bare checkbox is true or false; `data-type="number"` makes numbers.
+ * `[]` makes a list of what is ticked; a bare checkbox is true or false; `data-type` makes numbers ("number"), or true and
+ * false of a choice of two ("boolean").
  */
 
 /** Puts what the fields hold into the content; what has no field stays. */
@@ -43,6 +44,7 @@ function valueOf(fields) {
 
 /** A field's value; undefined for a number that is not there. */
 function typed(field) {
+  if (field.dataset.type === "boolean") return field.value === "true";
   if (field.dataset.type !== "number") return field.value;
   return field.value === "" ? undefined : Number(field.value);
 }
