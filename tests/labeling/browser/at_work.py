@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.labeling.tasks import Work, kinds
 from preceptor.records import Labeler, Record
-from preceptor.store.tables import Answer, Stage
+from preceptor.store.tables import Answer
+from tests.labeling.browser.visits import Visits
 from tests.labeling.people import PEOPLE
 from tests.labeling.rooms import Server
 
@@ -30,8 +31,8 @@ class AtWork:
 
     def open(self) -> None:
         """Open the next item, or the same one again."""
-        self.page.goto(f"{self.server.url}/stages/{self.stage_id}/next")
-        self.page.wait_for_selector("form#task[data-ready]")
+        self.page.goto(f"{self.server.url}{path_of(self.stage_id)}")
+        self.page.wait_for_selector("#task[data-ready]")
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
@@ -76,23 +77,21 @@ class AtWork:
 class Rooms:
     """Makes stages on a server and opens their pages."""
 
-    server: Server
-    browser: Browser
-    contexts: list[BrowserContext]
+    visits: Visits
 
     def begin(
         self, kind: str, item: Record, *, name: str = "anna", settings: Mapping[str, Any] | None = None, **options: Any
     ) -> AtWork:
         """A labeler at the only item of a new stage; `options` are of the browser's context."""
+        server = self.visits.server
         group = PEOPLE[name].get("group", "training")
-        with self.server.room.database.write() as session:
+        with server.room.database.write() as session:
             stage = add_stage(session, kind, kind, group=group, settings=settings, now=0.0)
             add_items(session, stage, [NewItem(KEY, item)], now=0.0)
-            stage_id = session.scalars(select(Stage.id).where(Stage.name == kind)).one()
-        context = self.browser.new_context(**options)
-        context.set_default_timeout(10_000)
-        self.contexts.append(context)
-        self.server.sign_in(context, name)
-        begun = AtWork(self.server, context.new_page(), stage_id, kind, item)
-        begun.open()
-        return begun
+            stage_id = stage.id
+        return AtWork(server, self.visits.at_task(name, path_of(stage_id), **options), stage_id, kind, item)
+
+
+def path_of(stage_id: int) -> str:
+    """Where the next item of a stage is."""
+    return f"/stages/{stage_id}/next"

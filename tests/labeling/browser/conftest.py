@@ -1,4 +1,4 @@
-"""In Chromium: `rooms` opens pages of tasks, `visits` any pages, and sees that none complains."""
+"""In Chromium: `visits` opens pages and sees that none complains, `rooms` those of tasks."""
 
 from collections.abc import Iterator
 
@@ -11,18 +11,15 @@ from tests.labeling.rooms import Server
 
 
 @pytest.fixture
-def rooms(server: Server, browser: Browser) -> Iterator[Rooms]:
-    """Pages of tasks on a served room."""
-    made = Rooms(server, browser, [])
-    yield made
-    for context in made.contexts:
-        context.close()
-
-
-@pytest.fixture
 def visits(server: Server, browser: Browser) -> Iterator[Visits]:
     """Browsers at a served room; at the end no page may have complained."""
     made = Visits(server, browser)
     yield made
     made.close()
     assert made.complaints == []
+
+
+@pytest.fixture
+def rooms(visits: Visits) -> Rooms:
+    """Pages of tasks, each in a stage of its own."""
+    return Rooms(visits)
