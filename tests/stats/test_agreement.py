@@ -3,7 +3,7 @@
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -42,8 +42,13 @@ def test_hand_counted_example() -> None:
     assert result.ties_excluded == pytest.approx(3 / 4)
     assert result.tie_as_class == pytest.approx(3 / 6)
     assert result.kendall_tau_b == pytest.approx((3 - 1) / np.sqrt(5 * 5))
+    # A pair that both tie is the same class, but no comparison without a tie.
+    both_tied = agreement([[{"A": 0, "B": 0, "C": 1}, {"A": 0, "B": 0, "C": 2}, {"A": 0, "B": 0, "C": 0}]])
+    assert (both_tied.num_untied_pairs, both_tied.ties_excluded) == (2, 1)
+    assert both_tied.tie_as_class == pytest.approx((3 + 1 + 1) / 9)
 
 
+@settings(deadline=None)
 @given(rank_lists)
 def test_tau_b_is_that_of_scipy(ranks: tuple[list[int], list[int]]) -> None:
     first, second = ranks

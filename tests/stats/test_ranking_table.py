@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from preceptor.stats import RankMap, by_group, by_labeler, ranking_table
+from preceptor.stats.measure import Clusters
 from preceptor.stats.ranking_table import COUPLES_AT_A_TIME
 
 rank_lists = st.integers(2, 6).flatmap(
@@ -126,3 +127,26 @@ def test_nothing_to_compare() -> None:
     assert ranking_table([]).why_uncompared() == "nothing was labeled"
     assert ranking_table([one_item([[0, 1]]), {}]).why_uncompared() == "no item has two labels"
     assert ranking_table([one_item([[0, 1]] * 2)]).why_uncompared() is None
+
+
+@pytest.mark.parametrize("clusters", ["items", "items and labelers"])
+def test_resamples_weigh_by_copies_of_items_and_labelers(clusters: Clusters) -> None:
+    generator = np.random.default_rng(0)
+    items = [{f"l{i}": as_map([0, 1]) for i in generator.choice(5, size=3, replace=False)} for _ in range(7)]
+    table = ranking_table([*items, {"l0": as_map([0, 1])}])
+    couples, rankings = generator.normal(size=(len(table.first), 2)), generator.normal(size=(len(table.items), 1))
+    found = table.resampled_sums(couples, rankings, clusters=clusters, seed=3, num_resamples=4)
+    generator = np.random.default_rng(3)
+    for row in found:
+        # The item with a single ranking is not resampled.
+        times = np.append(np.bincount(generator.integers(7, size=7), minlength=7), 0)
+        present = np.ones(5, dtype=int)
+        if clusters == "items and labelers":
+            present = np.bincount(generator.integers(5, size=5), minlength=5)
+        expected = np.zeros(3)
+        for number, (a, b) in enumerate(zip(table.first, table.second, strict=True)):
+            copies = times[table.items[a]] * present[table.labelers[a]] * present[table.labelers[b]]
+            expected[:2] += copies * couples[number]
+        for number, (item, labeler) in enumerate(zip(table.items, table.labelers, strict=True)):
+            expected[2] += times[item] * present[labeler] * rankings[number, 0]
+        np.testing.assert_allclose(row, expected)

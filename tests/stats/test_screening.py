@@ -7,10 +7,9 @@ from preceptor.stats import Measure, demonstration_score, flagging_agreement, me
 
 
 def test_flagging_by_hand() -> None:
-    found = flagging_agreement(
-        {"a": True, "b": False, "c": True, "x": True}, {"a": True, "b": True, "c": True, "y": False}
-    )
-    assert found.value == pytest.approx(2 / 3)
+    gold = {"a": True, "b": True, "c": False, "d": False, "e": False, "unseen": False}
+    found = flagging_agreement({"a": True, "b": False, "c": False, "d": False, "e": True, "not gold": True}, gold)
+    assert found.value == pytest.approx(3 / 5)
     assert flagging_agreement({"x": True}, {"y": True}) == Measure(reason="the two labelers share no item")
 
 
