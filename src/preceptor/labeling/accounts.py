@@ -129,6 +129,11 @@ def free_name(session: Session, name: str) -> str:
     return name
 
 
+def tidy(name: str) -> str:
+    """A name as it is kept and looked for: without spaces around it, with one between its words."""
+    return " ".join(name.split())
+
+
 def hash_password(password: str) -> str:
     """What is kept of a password. Slow on purpose.
 
@@ -149,7 +154,7 @@ def sign_in(database: Database, name: str, password: str, now: float) -> str:
         Refused: they do not fit; which of the two is not said.
     """
     with database.read() as session:
-        labeler = session.scalar(select(Labeler).where(Labeler.name == name.strip()))
+        labeler = session.scalar(select(Labeler).where(Labeler.name == tidy(name)))
     kept = labeler.password_hash if labeler and labeler.password_hash else _nobody()
     if not _fits(kept, password) or labeler is None or labeler.password_hash is None:
         raise Refused("Name and password do not fit.")
@@ -260,7 +265,7 @@ def _fits(password_hash: str, password: str) -> bool:
 
 
 def _checked_name(name: str) -> str:
-    name = " ".join(name.split())
+    name = tidy(name)
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise Refused("Choose a name of at most {num} characters.", num=MAX_NAME)
     return name

@@ -40,7 +40,8 @@ def login(request: Request, name: str = Form(""), password: str = Form(""), next
     """Sign in."""
     room = room_of(request)
     try:
-        if not (room.address_limit.allows(address(request)) and room.sign_in_limit.allows(name.strip().casefold())):
+        key = accounts.tidy(name).casefold()
+        if not (room.address_limit.allows(address(request)) and room.sign_in_limit.allows(key)):
             raise TooFast(SLOW_DOWN)
         token = accounts.sign_in(room.database, name, password, time.time())
     except Refused as refused:
