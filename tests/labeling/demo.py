@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import preceptor
-from preceptor.labeling import guidelines
+from preceptor.labeling import answers, assignment, guidelines
 from preceptor.labeling.model import LocalModel
 from preceptor.labeling.server import Address, open_room, serve
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.labeling.tasks import kinds
 from preceptor.store import Database
-from tests.labeling.people import PASSWORD, PEOPLE, add_people
+from preceptor.store.tables import Group
+from tests.labeling.people import PASSWORD, PEOPLE, add_people, labeler_named
 from tests.labeling.tasks.samples import SAMPLES
 
 GUIDELINE = """\
@@ -37,9 +38,26 @@ def seed(store: Database) -> None:
     with store.write() as session:
         guidelines.publish(session, "helpful", GUIDELINE, note="", by=None, now=now)
         for kind, sample in SAMPLES.items():
-            stage = add_stage(session, kinds()[kind].title, kind, group=None, overlap=3, guideline="helpful", now=now)
+            task = kinds()[kind]
+            group: Group | None = "held_out" if task.measures else None
+            stage = add_stage(session, task.title, kind, group=group, overlap=3, guideline="helpful", now=now)
             items = [NewItem(f"{kind}-{number}", sample.item) for number in range(NUM_ITEMS)]
             add_items(session, stage, items, now=now)
+
+
+def seed_screening(store: Database) -> None:
+    """Three stages for candidates, with a researcher's gold on half of what is flagged and ranked."""
+    rosa, now = labeler_named(store, "rosa"), time.time()
+    with store.write() as session:
+        for kind in ("screening", "ranking", "demonstration"):
+            sample = SAMPLES[kind]
+            stage = add_stage(session, f"candidates-{kind}", kind, group=None, overlap=999, is_screening=True, now=now)
+            add_items(session, stage, [NewItem(f"candidates-{number}", sample.item) for number in range(6)], now=now)
+            for _ in range(3 if kind != "demonstration" else 0):
+                claim = assignment.claim_next(session, rosa, stage.id, now=now)
+                assert claim is not None
+                content = sample.answer(kinds()[kind].Shown.model_validate(claim.shown))
+                answers.submit(session, rosa, claim.item_id, content, guideline_id=None, active_s=60, now=now)
 
 
 def main(directory: Path, port: int) -> None:
@@ -49,6 +67,7 @@ def main(directory: Path, port: int) -> None:
     room = open_room(directory, None, respond=LocalModel(BUNDLED))
     if is_new:
         seed(room.database)
+        seed_screening(room.database)
     print(f"sign in as {', '.join(PEOPLE)} with “{PASSWORD}”")
     serve(room, Address("127.0.0.1", port, ""), print)
 

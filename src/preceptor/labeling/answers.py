@@ -47,6 +47,10 @@ def save_draft(
     statement = select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id)
     draft = session.scalar(statement.with_for_update())
     if draft is None:
+        # There is no row to lock yet, and two tabs may save first at once.
+        session.execute(select(Labeler.id).where(Labeler.id == labeler.id).with_for_update(key_share=True))
+        draft = session.scalar(statement)
+    if draft is None:
         if revision != 0:
             raise Stale(0, {})
         draft = Draft(item_id=item_id, labeler_id=labeler.id, revision=0, content={}, active_s=0.0, updated_at=now)
@@ -152,7 +156,7 @@ def skip(session: Session, labeler: Labeler, item_id: int, *, reason: str, now: 
     Raises:
         Missing: the labeler does not have this item.
     """
-    claim = claim_of(session, labeler, item_id)
+    claim = claim_of(session, labeler, item_id, lock=True)
     session.add(Skip(item_id=item_id, labeler_id=labeler.id, reason=reason[:2000], created_at=now))
     session.delete(claim)
     session.flush()

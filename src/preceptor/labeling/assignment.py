@@ -43,13 +43,14 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     return None
 
 
-def claim_of(session: Session, labeler: Labeler, item_id: int) -> Claim:
-    """A labeler's claim on an item, ended or not.
+def claim_of(session: Session, labeler: Labeler, item_id: int, *, lock: bool = False) -> Claim:
+    """A labeler's claim on an item, ended or not; locked, so that it can be given up only once.
 
     Raises:
         Missing: there is none.
     """
-    claim = session.scalar(select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id))
+    statement = select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id)
+    claim = session.scalar(statement.with_for_update() if lock else statement)
     if claim is None:
         raise Missing
     return claim

@@ -57,8 +57,7 @@ def stages_of(folder: str, plan: Plan) -> list[Todo]:
         held_out = Todo(f"{folder}-held-out", "ranking", "held_out", round, share=plan.held_out_share)
         return [Todo(folder, "ranking", "training", round), held_out]
     if name == "evaluation":
-        kind = "evaluation" if "evaluation" in kinds() else "ranking"
-        return [Todo(folder, kind, "held_out", round, plan.labelers_per_test_prompt)]
+        return [Todo(folder, "evaluation", "held_out", round, plan.labelers_per_test_prompt)]
     return []
 
 

@@ -62,10 +62,16 @@ def add_stage(
     """Make a stage; it is open at once.
 
     Raises:
-        UserError: the name is taken, there is no such kind, or a setting does not fit.
+        UserError: the name is taken, there is no such kind, a setting does not fit, or it is not for this group.
     """
     if kind not in kinds():
         raise UserError(f"there is no kind of task '{kind}'", field="kind", remedy=f"one of: {', '.join(kinds())}")
+    if kinds()[kind].measures and group != "held_out":
+        raise UserError(
+            f"'{kind}' only measures, and what others than held-out labelers do may train",
+            field="group",
+            remedy="give the stage to the held-out group",
+        )
     if session.scalar(select(Stage.id).where(Stage.name == name)) is not None:
         raise UserError(f"there is a stage '{name}' already", field="name", remedy="choose another name")
     stage = Stage(

@@ -44,11 +44,21 @@ SAMPLES: dict[str, Sample] = {
         bad=lambda shown: {"turns": [{"role": "user", "text": "Where is the Elbe?"}]},
     ),
     "prompt": Sample(
+    "evaluation": Sample(
+        item=candidates(1, 3),
+        answer=lambda shown: ranked(list(shown.letters)),
+        bad=lambda shown: ranked(list(shown.letters)[1:]),
+    ),
         item=PromptRequest(),
         answer=lambda shown: {"text": "Where is Paris?"},
         bad=lambda shown: {"text": ""},
     ),
     "ranking": Sample(
+    "prompt_labels": Sample(
+        item=candidates(1).prompt,
+        answer=lambda shown: {"use_case": "rewrite", "properties": ["ambiguous", "requests_opinion"]},
+        bad=lambda shown: {"properties": ["ambiguous"]},
+    ),
         item=candidates(1, 5),
         answer=lambda shown: ranked(list(shown.letters)),
         bad=lambda shown: ranked(list(shown.letters)[1:]),

@@ -107,6 +107,8 @@ class Task(ABC):
     """What was drawn for one labeler: the order, and conditions. Kept with the answer."""
     Settings: ClassVar[type[StageSettings]] = StageSettings
     """What an admin may set for a stage."""
+    measures: ClassVar[bool] = False
+    """Whether its answers only measure: its stages are for held-out labelers, of whom nothing trains."""
     follow_up_kind: ClassVar[str | None] = None
     """The kind of what `follow_up` makes; its stage is made with the first."""
 
