@@ -95,12 +95,33 @@ def stage_cards(session: Session, me: Labeler) -> list[StageCard]:
     return cards
 
 
+@dataclass(frozen=True)
+class GoldCard:
+    """A stage as researchers see it."""
+
+    stage: Stage
+    title: str
+    num_gold: int
+    num_items: int
+
+
+def gold_cards(session: Session, researcher: Labeler) -> list[GoldCard]:
+    """The stages, with how many of their items have gold."""
+    counts = select(Item.stage_id, func.count(), func.count(Item.gold)).where(Item.is_retired.is_(False))
+    num = {stage_id: counted for stage_id, *counted in session.execute(counts.group_by(Item.stage_id))}
+    return [
+        GoldCard(stage, task_of(stage).title, num_gold, num_items)
+        for stage in stages_for(session, researcher)
+        for num_items, num_gold in [num.get(stage.id, (0, 0))]
+    ]
+
+
 def done_by(session: Session, me: Labeler, *, limit: int) -> list[tuple[Answer, Stage]]:
     """What a labeler submitted, latest first."""
     statement = (
         select(Answer, Stage)
         .join(Stage, Stage.id == Answer.stage_id)
-        .where(Answer.labeler_id == me.id, Answer.status.in_(FIRST))
+        .where(Answer.labeler_id == me.id, Answer.status.in_((*FIRST, "gold")))
         .order_by(Answer.id.desc())
         .limit(limit)
     )

@@ -12,6 +12,7 @@ from babel.dates import format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 LOCALE = Path(__file__).parent / "locale"
 SOURCE_LANGUAGE = "en"
@@ -58,6 +59,12 @@ def script_messages(language: str) -> dict[str, str]:
 def N_(words: str) -> str:
     """Marks words that stand in one place and are translated in another; gives them back."""
     return words
+
+
+def decimal(number: float, digits: int, language: str) -> str:
+    """A number as people read it: '0.75', '0,75'."""
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return str(format_decimal(number, format=pattern, locale=language))
 
 
 def when(seconds: float, language: str) -> str:

@@ -84,9 +84,9 @@ class Rooms:
     ) -> AtWork:
         """A labeler at the only item of a new stage; `options` are of the browser's context."""
         server = self.visits.server
-        group = PEOPLE[name].get("group", "training")
+        traits = {"group": PEOPLE[name].get("group", "training"), "is_screening": "standing" in PEOPLE[name]}
         with server.room.database.write() as session:
-            stage = add_stage(session, kind, kind, group=group, settings=settings, now=0.0)
+            stage = add_stage(session, kind, kind, settings=settings, now=0.0, **traits)
             add_items(session, stage, [NewItem(KEY, item)], now=0.0)
             stage_id = stage.id
         return AtWork(server, self.visits.at_task(name, path_of(stage_id), **options), stage_id, kind, item)

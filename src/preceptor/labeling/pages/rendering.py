@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from preceptor.labeling.i18n import choose_language, languages, script_messages, translations, when
+from preceptor.labeling.i18n import choose_language, decimal, languages, script_messages, translations, when
 from preceptor.labeling.pages.scope import COOKIE
 from preceptor.labeling.room import room_of
 from preceptor.labeling.security import forgery_token
@@ -31,7 +31,7 @@ def environment(language: str) -> Environment:
     made.install_gettext_translations(translations(language), newstyle=False)  # type: ignore[attr-defined]
     made.globals.update(
         markdown=render_markdown, plain=render_plain, languages=languages(),
-        when=lambda seconds: when(seconds, language),
+        when=lambda seconds: when(seconds, language), decimal=lambda number, digits: decimal(number, digits, language),
     )  # fmt: skip
     return made
 

@@ -24,6 +24,8 @@ NUM_RECENT = 20
 @router.get("/")
 def home(request: Request, labeler: Labeler = Depends(me)) -> Response:
     """Where there is work, and what was done last."""
+    if labeler.role == "researcher":
+        return redirect(request, "/research")
     with room_of(request).database.read() as session:
         cards = stage_cards(session, labeler)
         done = done_by(session, labeler, limit=NUM_RECENT)

@@ -1,4 +1,4 @@
-"""What candidates are asked besides ordinary work (Ouyang et al. 2022, appendix B.1): flag sensitive speech, know topics.
+"""What candidates are asked besides ordinary work (Ouyang et al. 2022, appendix B.1): sensitive speech, topics.
 
 The other two criteria, rankings and demonstrations, are ordinary tasks in a stage for candidates.
 """
