@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from preceptor.errors import UserError
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.labeling.tasks import Task, kinds
-from preceptor.records import KINDS, Candidates, read_artifact, read_manifest
+from preceptor.records import Candidates, read_artifact
 from preceptor.store import Database
 from preceptor.store.tables import Group, Item, Stage
 
@@ -68,13 +68,13 @@ def take_in(database: Database, todo: Path, plan: Plan, *, now: float) -> list[s
     retired, with all that was done on it, and a new one takes its place.
 
     Raises:
-        UserError: an artifact in `todo/` is damaged.
+        UserError: an artifact in `todo/` is damaged, or holds what its stage cannot use.
     """
     said = []
     for manifest in sorted(todo.glob("*/manifest.json")):
         folder = manifest.parent
-        rows = read_artifact(folder, KINDS[read_manifest(folder).kind]).rows
         for wanted in stages_of(folder.name, plan):
+            rows = read_artifact(folder, kinds()[wanted.kind].Item).rows
             chosen = [row for row in rows if _position(row.id) < wanted.share]  # type: ignore[attr-defined]
             said += _fill(database, wanted, chosen, now)
     return said
