@@ -109,7 +109,7 @@ def test_candidates_are_judged_without_names_and_taken_on(room: Room, visit: Vis
     assert f"Candidate {alias}" in page
     assert "1 of 1 tasks done" in page
     assert "carl" not in page
-    assert "nothing was labeled" in page
+    assert "nothing rated yet" in page
     assert ada.post(f"/admin/screening/{alias}", is_taken="true", note="good").status_code == 303
     assert labeler_named(room.database, "carl").standing == "active"
     assert alias not in ada.get("/admin/screening").text
