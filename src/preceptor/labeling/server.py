@@ -1,5 +1,6 @@
 """`preceptor label`: opens a project's store, and serves the room."""
 
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ from preceptor.labeling.room import Room
 from preceptor.labeling.security import read_secret
 from preceptor.labeling.tasks import Respond
 from preceptor.store import Database
+
+BACKLOG = 1024
+"""Connections that may wait to be taken."""
 
 
 @dataclass(frozen=True)
@@ -59,26 +63,35 @@ def serve(
     Raises:
         UserError: the address is taken, or not this machine's.
     """
+    listening = _listen(address)
     with room.database.write() as session:
         token = accounts.first_invitation(session, time.time())
     if token is not None:
         say(f"There is no admin yet. This link makes one, once:\n  {address.url}/join/{token}")
     config = uvicorn.Config(
-        create_app(room), host=address.host, port=address.port, log_level="warning", access_log=False,
-        server_header=False, date_header=False, proxy_headers=True, timeout_graceful_shutdown=5,
+        create_app(room), log_level="warning", access_log=False, server_header=False, date_header=False,
+        proxy_headers=True, timeout_graceful_shutdown=5,
     )  # fmt: skip
     server = Announcing(config, lambda: say(f"The labelling room is open at {address.url}/  (Ctrl-C closes it)"))
     try:
         with ExitStack() as running:
             for part in [*beside, *([Follower(room.database, room.respond)] if room.respond else [])]:
                 running.enter_context(part)
-            server.run()
+            server.run(sockets=[listening])
     finally:
+        listening.close()
         room.database.close()
-    if not server.started:
+
+
+def _listen(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
+    except OSError as error:
         raise UserError(
-            f"cannot listen at {address.host}, port {address.port}", remedy="choose another with --host and --port"
-        )
+            f"cannot listen at {address.host}, port {address.port}: {error.strerror or error}",
+            remedy="choose another with --host and --port",
+        ) from None
 
 
 class Announcing(uvicorn.Server):
@@ -88,9 +101,9 @@ class Announcing(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Open the port."""
-        await super().startup(sockets)  # type: ignore[arg-type]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        await super().startup(sockets)
         if self.started:
             self._ready()
             sys.stdout.flush()
