@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs install browser clean
+.PHONY: quickstart test check docs messages install browser postgresql clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 quickstart: install
 	$(BIN)/preceptor quickstart
 
-test: install browser check
+test: install browser postgresql check
 	$(BIN)/python -m pytest
 
 check: install
@@ -16,6 +16,15 @@ check: install
 # Writes the pages that are made from the code; a test compares them with it.
 docs: install
 	$(BIN)/python docs/make.py
+
+# Brings the catalogues of the labelling room up to date with what its pages and scripts say in English.
+ROOM := src/preceptor/labeling
+messages: install
+	mkdir -p build
+	$(BIN)/pybabel -q extract -F pyproject.toml -k Refused -k Concern --add-location=file --sort-by-file --no-wrap \
+		--omit-header -o build/messages.pot $(ROOM)
+	$(BIN)/pybabel -q update -i build/messages.pot -d $(ROOM)/locale --no-fuzzy-matching --ignore-obsolete --no-wrap \
+		--omit-header
 
 # torch comes first and pinned: a bare `torch` would pull gigabytes of CUDA on a machine without a GPU.
 install: .venv/installed
@@ -28,6 +37,11 @@ install: .venv/installed
 # The browser tests drive a real Chromium.
 browser:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q chromium; }
+
+# The store's tests run on a real PostgreSQL, in a cluster that they start themselves.
+postgresql:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+	|| { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q postgresql; }
 
 clean:
 	rm -rf .venv quickstart build .pytest_cache .ruff_cache .mypy_cache

@@ -141,7 +141,9 @@ def test_the_rl_loop_can_be_read() -> None:
     assert lines <= 5500
 
 
-@pytest.mark.parametrize("package", ["records", "stats", "importers", "simulation.world", "evals", "reporting"])
+@pytest.mark.parametrize(
+    "package", ["records", "stats", "text.markdown", "importers", "simulation.world", "evals", "reporting"]
+)
 def test_light_parts_import_without_torch(package: str) -> None:
     """A labelling server starts in under a second: what it stands on does not pull in torch."""
     code = f"import sys, preceptor.{package}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"

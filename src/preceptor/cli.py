@@ -12,6 +12,7 @@ from preceptor.errors import UserError, Waiting
 from preceptor.process import tune_process
 
 if TYPE_CHECKING:
+    from preceptor.labeling.intake import Plan
     from preceptor.reporting.data import ReportData
 
 WAITING = 3
@@ -75,6 +76,11 @@ SetOption = Annotated[
 ForceOption = Annotated[
     str | None,
     typer.Option("--force", help="Go past the closed gate; the reason is kept in the lineage."),
+]
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(help="Database of the labels: sqlite:///FILE or postgresql://…; a file in the project by default."),
 ]
 
 
@@ -163,6 +169,30 @@ def rl(project: ProjectOption = Path("."), set_: SetOption = None, force: ForceO
 
 
 @app.command()
+def label(
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)] = 8000,
+    root_path: Annotated[str, typer.Option(help="Path under which a proxy serves the pages, such as /labels.")] = "",
+    model: Annotated[
+        str | None, typer.Option(help="Model to talk with: a directory, or with --model-url its name there.")
+    ] = None,
+    model_url: Annotated[
+        str | None, typer.Option(help="Server of the model, if it speaks OpenAI's API: http://localhost:8000/v1.")
+    ] = None,
+) -> None:
+    """Serve the labelling room: people write, rank and rate there what the project needs."""
+    from preceptor.labeling.intake import Watch
+    from preceptor.labeling.model import model_to_talk_with
+    from preceptor.labeling.server import Address, open_room, serve
+
+    room = open_room(project, store, root_path, model_to_talk_with(model, model_url))
+    watch = Watch(room.database, project / "todo", _plan(project), typer.echo)
+    serve(room, Address(host, port, root_path), typer.echo, [watch])
+
+
+@app.command()
 def quickstart(
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
     directory: Annotated[Path, typer.Option(help="Project folder to make or to go on in.")] = Path("quickstart"),
@@ -185,6 +215,64 @@ def pretrain(
     from preceptor.simulation.base_model import pretrain as run_pretraining
 
     run_pretraining(directory, load_config(PretrainConfig, None, set_ or []))
+
+
+def _plan(project: Path) -> "Plan":
+    """Who labels how much, by the project's recipe."""
+    from preceptor.config import load_section
+    from preceptor.labeling.intake import Plan
+    from preceptor.pipeline.labels import LabelsConfig
+
+    labels = load_section(LabelsConfig, project / "recipe.yaml", "labels")
+    return Plan(labels.held_out_share, labels.labelers_per_test_prompt)
+
+
+labels_app = typer.Typer(help="Bring out what people labeled.", no_args_is_help=True)
+app.add_typer(labels_app, name="labels")
+
+
+@labels_app.command()
+def export(
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+    format: Annotated[
+        str, typer.Option(help="artifacts (into the project's data/), csv, or datasets (Hugging Face).")
+    ] = "artifacts",
+    to: Annotated[Path | None, typer.Option(help="New folder for csv or datasets.")] = None,
+) -> None:
+    """Write what people labeled into the project, where `preceptor run` finds it; or as tables, to --to."""
+    from preceptor.labeling.export import export_from
+
+    for line in export_from(project, store, format, to):
+        typer.echo(line)
+
+
+store_app = typer.Typer(help="Look after the database of the labels.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
+
+
+@store_app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy goes.")],
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+) -> None:
+    """Copy the database of the labels to a file, also while it is being served."""
+    from preceptor.labeling.project import store_url
+    from preceptor.store.backup import back_up
+
+    typer.echo(back_up(store_url(project, store), file))
+
+
+@store_app.command()
+def migrate(project: ProjectOption = Path("."), store: StoreOption = None) -> None:
+    """Bring the database of the labels up to this version; `preceptor label` does so, too."""
+    from preceptor.labeling.project import store_url
+    from preceptor.store import Database
+
+    database = Database.open(store_url(project, store), create=False)
+    typer.echo(f"{database.url.render_as_string(hide_password=True)}: up to date")
+    database.close()
 
 
 def _report(data: "ReportData", directory: Path) -> None:

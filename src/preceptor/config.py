@@ -52,6 +52,19 @@ def load_config(config: type[ConfigT], path: Path | None = None, overrides: Sequ
         raise _explain(error, config, path) from None
 
 
+def load_section(config: type[ConfigT], path: Path, name: str) -> ConfigT:
+    """One section of a YAML file; its defaults where the file or the section is missing.
+
+    Raises:
+        UserError: the file is no YAML mapping, or a key or value of the section does not fit.
+    """
+    values = _read_yaml(path).get(name) if path.is_file() else None
+    try:
+        return config.model_validate(values or {})
+    except ValidationError as error:
+        raise _explain(error, config, path, name) from None
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -78,14 +91,15 @@ def _set(values: dict[str, Any], keys: Sequence[str], value: Any) -> None:
     values[keys[-1]] = value
 
 
-def _explain(error: ValidationError, config: type[BaseModel], path: Path | None) -> UserError:
-    """The first problem of a validation error as one sentence with a remedy."""
+def _explain(error: ValidationError, config: type[BaseModel], path: Path | None, *section: str) -> UserError:
+    """The first problem of a validation error as one sentence with a remedy; `config` may be of a section."""
     first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
+    inside = [str(part) for part in first["loc"]]
+    place = [*section, *inside]
     field = ".".join(place)
     line = _line_of(path, place)
     if first["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(place[-1], known_fields(config, place[:-1]), n=1, cutoff=0.0)
+        nearest = difflib.get_close_matches(place[-1], known_fields(config, inside[:-1]), n=1, cutoff=0.0)
         remedy = f"did you mean '{nearest[0]}'?" if nearest else "remove it"
         return UserError(
             f"unknown key '{place[-1]}'", file=path, line=_line_of(path, place), field=field, remedy=remedy

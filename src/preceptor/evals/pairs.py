@@ -1,13 +1,12 @@
 """Pairs of responses from rankings: what reward models and their baselines are measured on."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from preceptor.records import Ranking
-from preceptor.stats import Interval, agreement_interval
-from preceptor.stats.agreement import RankMap
+from preceptor.stats import Interval, RankMap, agreement_measures, ranking_table
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,10 @@ def labeler_agreement(rankings: Sequence[Ranking], *, seed: int = 0) -> Interval
 
     Ties are excluded; the interval is clustered by prompt and labeler.
     """
-    ranked: dict[str, dict[Hashable, dict[Hashable, int]]] = {}
+    ranked: dict[str, dict[str, RankMap]] = {}
     for ranking in rankings:
         ranks = ranking.ranks()
-        by_text: dict[Hashable, int] = {response.text: ranks[response.id] for response in ranking.responses}
+        by_text = {response.text: ranks[response.id] for response in ranking.responses}
         ranked.setdefault(ranking.prompt.id, {}).setdefault(ranking.labeler.id, by_text)
-    doubled: list[Mapping[Hashable, RankMap]] = [
-        dict(by_labeler) for by_labeler in ranked.values() if len(by_labeler) > 1
-    ]
-    try:
-        return agreement_interval(doubled, seed=seed)
-    except ValueError:
-        return None
+    found = agreement_measures(ranking_table(list(ranked.values())), seed=seed, clusters="items and labelers")
+    return found.ties_excluded.interval()

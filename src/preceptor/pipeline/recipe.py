@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from preceptor.config import BaseConfig
+from preceptor.pipeline.labels import LabelsConfig
 from preceptor.records import Sampling
 from preceptor.training.reward_model import RewardModelConfig
 from preceptor.training.rl_config import RLConfig
@@ -26,27 +27,6 @@ class PromptsConfig(BaseConfig):
     """Prompts of held-out users, for the final evaluation."""
     num_documents: int = Field(default=20_000, ge=0)
     """Pretraining texts for the mix, and a tenth as many again to measure the alignment tax."""
-
-
-class LabelsConfig(BaseConfig):
-    """Who labels, and how much is enough."""
-
-    num_labelers: int = Field(default=20, ge=1)
-    """Simulated labelers of the training group."""
-    num_held_out_labelers: int = Field(default=10, ge=1)
-    """Simulated labelers of the held-out group; they judge the final evaluation and nothing that trains."""
-    responses_per_prompt: int = Field(default=4, ge=2, le=9)
-    """K: responses ranked together (4 to 9 in the paper)."""
-    held_out_share: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the ranked prompts that held-out labelers rank, to measure the reward model."""
-    labelers_per_test_prompt: int = Field(default=2, ge=1)
-    """Held-out labelers that judge each test prompt."""
-    min_demonstrations: int = Field(default=100, ge=2)
-    """Human feedback: SFT waits for so many."""
-    min_rankings: int = Field(default=300, ge=2)
-    """Human feedback: the reward model waits for so many."""
-    min_evaluations: int = Field(default=100, ge=2)
-    """Human feedback: the report waits for so many rankings of the policies' responses by held-out labelers."""
 
 
 class EvaluationConfig(BaseConfig):

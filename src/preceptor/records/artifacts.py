@@ -14,6 +14,7 @@ from preceptor import __version__
 from preceptor.errors import UserError
 from preceptor.records.base import Record
 from preceptor.records.candidates import Candidates
+from preceptor.records.conversation import Conversation
 from preceptor.records.document import Document
 from preceptor.records.labels import Demonstration, Ranking, Rating
 from preceptor.records.prompt import Prompt
@@ -22,7 +23,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 KINDS: dict[str, type[Record]] = {
     "prompts": Prompt, "demonstrations": Demonstration, "rankings": Ranking, "ratings": Rating,
-    "documents": Document, "candidates": Candidates,
+    "documents": Document, "candidates": Candidates, "conversations": Conversation,
 }  # fmt: skip
 """Kind of artifact → what one of its rows is."""
 
@@ -31,7 +32,7 @@ class Manifest(Record):
     """What an artifact holds: enough to find it again, and to see that nothing was lost on the way."""
 
     kind: str
-    """'prompts', 'demonstrations', 'rankings', 'ratings', 'documents' or another name for one type of record."""
+    """'prompts', 'demonstrations', 'rankings', 'ratings' or another name for one type of record."""
     content_hash: str
     """sha256 of rows.jsonl."""
     num_rows: int

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preceptor.records import Prompt, Response
 from preceptor.simulation.labeler_habits import Group
 from preceptor.simulation.labelers import SimulatedLabeler, tied_ranks
-from preceptor.stats.agreement import Agreement, pairwise_agreement
+from preceptor.stats import Agreement, pairwise_agreement, ranking_table
 
 Floats = NDArray[np.float64]
 
@@ -29,8 +29,8 @@ def measure_agreement(
     items = []
     for number, (prompt, texts) in enumerate(candidates):
         responses = [Response(id=str(place), text=text) for place, text in enumerate(dict.fromkeys(texts))]
-        items.append([labeler.rank(f"agreement-{number}", prompt, responses).ranks() for labeler in pool])
-    return pairwise_agreement(items)
+        items.append({one.labeler.id: one.rank(f"agreement-{number}", prompt, responses).ranks() for one in pool})
+    return pairwise_agreement(ranking_table(items))
 
 
 def calibrate(

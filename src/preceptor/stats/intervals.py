@@ -86,35 +86,19 @@ def cluster_bootstrap(
     factors = [list(keys) for keys in clusters] or [list(range(len(sample)))]
     if any(len(keys) != len(sample) for keys in factors):
         raise ValueError(f"{len(sample)} values, but cluster lists of {[len(keys) for keys in factors]}")
-    codes = [_codes(keys)[:, None] for keys in factors]
-    return weighted_bootstrap(sample, codes, seed=seed, num_resamples=num_resamples, confidence=confidence)
-
-
-def weighted_bootstrap(
-    sample: Floats, factors: Sequence[Ints], *, seed: int, num_resamples: int, confidence: float
-) -> Interval:
-    """Percentile interval of a mean; a value weighs the product of its clusters' counts in the resample.
-
-    Each factor is an (n, m) array of codes 0..c−1: m > 1 where a value hangs on m clusters of one kind, as the
-    agreement of two labelers does. Resamples that give every value weight 0 are drawn again.
-    """
     generator = np.random.default_rng(seed)
-    cells, cell_of = np.unique(np.concatenate(factors, axis=1), axis=0, return_inverse=True)
+    codes = np.stack([number_names(keys)[0] for keys in factors], axis=1)
+    cells, cell_of = np.unique(codes, axis=0, return_inverse=True)
     sums = np.bincount(cell_of.reshape(-1), weights=sample)
     sizes = np.bincount(cell_of.reshape(-1)).astype(np.float64)
-    ends = np.cumsum([codes.shape[1] for codes in factors])[:-1]
-    columns = np.split(cells, ends, axis=1)
     means: list[float] = []
     for _ in range(100 * num_resamples):
         weights = np.ones(len(cells))
-        for codes in columns:
-            num_clusters = int(codes.max()) + 1
-            drawn = generator.integers(num_clusters, size=num_clusters)
-            counts = np.bincount(drawn, minlength=num_clusters).astype(np.float64)
-            weights *= counts[codes].prod(axis=1)
-        total = weights @ sizes
-        if total > 0:
-            means.append(float(weights @ sums / total))
+        for column in cells.T:
+            weights *= draw_counts(generator, int(column.max()) + 1)[column]
+        # A sparse table: a resample may miss every cell and is then drawn again.
+        if (total := float(weights @ sizes)) > 0:
+            means.append(float(weights @ sums) / total)
         if len(means) == num_resamples:
             break
     else:
@@ -123,9 +107,17 @@ def weighted_bootstrap(
     return Interval(float(sample.mean()), float(low), float(high))
 
 
-def _codes(keys: Sequence[Hashable]) -> Ints:
+def draw_counts(generator: np.random.Generator, num_clusters: int) -> Floats:
+    """How often each cluster is in a resample of as many clusters, drawn with replacement."""
+    drawn = generator.integers(num_clusters, size=num_clusters)
+    return np.bincount(drawn, minlength=num_clusters).astype(np.float64)
+
+
+def number_names(names: Sequence[Hashable]) -> tuple[Ints, tuple[Hashable, ...]]:
+    """Names as numbers from 0, in the order in which they first come, and the names by number."""
     numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+    codes = np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+    return codes, tuple(numbers)
 
 
 def _finite(values: ArrayLike) -> Floats:

@@ -1,0 +1,175 @@
+"""`preceptor labels export`: what labelers submitted, as the artifacts that training reads; or as tables for others."""
+
+import csv
+import json
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import insert
+
+from preceptor.errors import UserError
+from preceptor.labeling.gathering import Gathered, Heap, gather
+from preceptor.labeling.project import store_url
+from preceptor.records import Artifact, Record, write_artifact
+from preceptor.store import Database
+from preceptor.store.tables import Export, ExportedAnswer, Purpose
+
+PREFIX = "labels"
+"""Begins the names of the artifacts, so that they are not taken for imported ones."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+CARD = """\
+---
+configs:
+{configs}
+---
+# Labels
+
+Written by `preceptor labels export`. Labelers are pseudonyms of this release; `metadata` is JSON.
+
+{table}
+"""
+
+
+def export_from(project: Path, store: str | None, format: str, to: Path | None) -> list[str]:
+    """Export what a project's labelers submitted; what was written, for people.
+
+    Raises:
+        UserError: there is no store or no such format, or `to` is missing or cannot be written.
+    """
+    if format not in ("artifacts", "csv", "datasets"):
+        raise UserError(f"there is no format '{format}'", remedy="choose artifacts, csv or datasets")
+    if (format == "artifacts") != (to is None):
+        raise UserError("artifacts go into the project, tables into a folder", remedy="give --to with csv and datasets")
+    database = Database.open(store_url(project, store), create=False)
+    try:
+        if to is None:
+            return [str(one) for one in export_artifacts(database, project / "data", time.time())]
+        return [str(path) for path in export_tables(database, to, "csv" if format == "csv" else "datasets")]
+    finally:
+        database.close()
+
+
+def export_artifacts(database: Database, data: Path, now: float) -> list[Artifact[Any]]:
+    """Write one artifact for each kind of record, group and origin; an earlier release gives way to this one.
+
+    Which answers went into it is kept in the store, which refuses anything of a held-out labeler in what trains.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    salt = secrets.token_hex(16)
+    with database.read() as session:
+        heaps = gather(session, salt)
+    written = []
+    for heap, gathered in sorted(heaps.items(), key=lambda pair: name_of(pair[0])):
+        purpose: Purpose = "training" if heap.group == "training" else "measurement"
+        with database.write() as session:
+            export = Export(
+                name=name_of(heap), kind=heap.kind, purpose=purpose, salt=salt, content_hash="", created_at=now
+            )
+            session.add(export)
+            session.flush()
+            rows = [
+                {"export_id": export.id, "answer_id": answer, "purpose": purpose, "group": heap.group}
+                for answer in gathered.answer_ids
+            ]
+            if rows:
+                session.execute(insert(ExportedAnswer), rows)
+            artifact = write_artifact(
+                data / name_of(heap), gathered.rows, heap.kind, dropped=gathered.dropped,
+                notes={"release": export.id, "labeler_group": heap.group, **gathered.notes()},
+            )  # fmt: skip
+            export.content_hash = artifact.manifest.content_hash
+            written.append(artifact)
+    return written
+
+
+def name_of(heap: Heap) -> str:
+    """The name of an artifact: `labels-rankings`, `labels-rankings-held-out-simulated`."""
+    parts = [PREFIX, heap.kind]
+    parts += ["held-out"] if heap.group == "held_out" else []
+    parts += ["simulated"] if heap.origin == "simulated" else []
+    return "-".join(parts)
+
+
+def export_tables(database: Database, directory: Path, format: Literal["csv", "datasets"]) -> list[Path]:
+    """Write one table for each kind of record, group and origin into a new folder.
+
+    Raises:
+        UserError: the folder is there already or cannot be written.
+    """
+    if directory.exists():
+        raise UserError("there is such a folder already", file=directory, remedy="name another one with --to")
+    with database.read() as session:
+        heaps = gather(session, secrets.token_hex(16))
+    directory.mkdir(parents=True)
+    by_name = {name_of(heap): (heap, gathered) for heap, gathered in heaps.items() if gathered.rows}
+    if format == "csv":
+        return [_write_csv(directory / f"{name}.csv", by_name[name][1].rows) for name in sorted(by_name)]
+    (directory / "README.md").write_text(card(by_name), encoding="utf-8")
+    return [
+        directory / "README.md",
+        *(_write_jsonl(directory / f"{name}.jsonl", by_name[name][1].rows) for name in sorted(by_name)),
+    ]
+
+
+def card(by_name: Mapping[str, tuple[Heap, Gathered]]) -> str:
+    """The card of a data set, from which `datasets.load_dataset(FOLDER, NAME)` knows the tables."""
+    configs = [f"- config_name: {name}\n  data_files: {name}.jsonl" for name in sorted(by_name)]
+    rows = [
+        f"| {name} | {heap.kind} | {heap.group} | {heap.origin} | {len(gathered.rows)} |"
+        for name, (heap, gathered) in sorted(by_name.items())
+    ]
+    table = ["| name | kind | labelers | origin | rows |", "|---|---|---|---|---|", *rows]
+    return CARD.format(configs="\n".join(configs), table="\n".join(table))
+
+
+def safe_cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def flat(record: Record) -> dict[str, Any]:
+    """A record as one row: fields of fields are joined by dots, lists are JSON."""
+    return dict(_flat("", record.model_dump(mode="json")))
+
+
+def _flat(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and not place.endswith("metadata"):
+        for name, inner in value.items():
+            yield from _flat(f"{place}.{name}" if place else name, inner)
+    else:
+        is_plain = value is None or isinstance(value, str | int | float)
+        yield place, value if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _write_csv(path: Path, records: Iterable[Record]) -> Path:
+    rows = [flat(record) for record in records]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
+    return path
+
+
+def _write_jsonl(path: Path, records: Iterable[Record]) -> Path:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for record in records:
+            file.write(json.dumps(_with_plain_metadata(record.model_dump(mode="json")), ensure_ascii=False) + "\n")
+    return path
+
+
+def _with_plain_metadata(value: Any) -> Any:
+    """The same with each `metadata` as text: columns of a table have one type, and metadata has any."""
+    if isinstance(value, dict):
+        return {
+            name: json.dumps(inner, ensure_ascii=False) if name == "metadata" else _with_plain_metadata(inner)
+            for name, inner in value.items()
+        }
+    return [_with_plain_metadata(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,33 @@
+"""What the pages and the API share: the store, the secret, the limits."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from starlette.requests import Request
+
+from preceptor.labeling.security import Limit
+from preceptor.labeling.tasks.base import Respond
+from preceptor.store import Database
+
+
+@dataclass(frozen=True)
+class Room:
+    """Everything that a request may need."""
+
+    database: Database
+    secret: bytes
+    root_path: str = ""
+    """The prefix under which a proxy serves the pages, such as '/labels'."""
+    respond: Respond | None = None
+    """None when no model is served."""
+    sign_in_limit: Limit = field(default_factory=lambda: Limit(burst=10, per_minute=2))
+    """Tries for each name."""
+    address_limit: Limit = field(default_factory=lambda: Limit(burst=60, per_minute=30))
+    """Tries to sign in or to use an invitation, for each address."""
+    submit_limit: Limit = field(default_factory=lambda: Limit(burst=40, per_minute=40))
+    """Submissions of each person; simulated labelers have no limit."""
+
+
+def room_of(request: Request) -> Room:
+    """The room that a request came into."""
+    return cast(Room, request.app.state.room)

@@ -1,0 +1,109 @@
+"""`preceptor label`: opens a project's store, and serves the room."""
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from preceptor.errors import UserError
+from preceptor.labeling import accounts
+from preceptor.labeling.app import create_app
+from preceptor.labeling.following import Follower
+from preceptor.labeling.project import FOLDER, store_url
+from preceptor.labeling.room import Room
+from preceptor.labeling.security import read_secret
+from preceptor.labeling.tasks import Respond
+from preceptor.store import Database
+
+BACKLOG = 1024
+"""Connections that may wait to be taken."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the pages are served."""
+
+    host: str
+    port: int
+    root_path: str
+    """The prefix under which a proxy serves them, such as '/labels'."""
+
+    @property
+    def url(self) -> str:
+        """What people open, as far as this machine knows."""
+        host = "localhost" if self.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else self.host
+        return f"http://{host}:{self.port}{self.root_path}"
+
+
+def open_room(project: Path, store: str | None, root_path: str = "", respond: Respond | None = None) -> Room:
+    """The room of a project; `respond` is a model to talk with.
+
+    Raises:
+        UserError: there is no such folder, the store cannot be opened, or the prefix is no path.
+    """
+    if not project.is_dir():
+        raise UserError("no such folder", file=project, remedy="`preceptor init DIR` makes a project")
+    if root_path and (not root_path.startswith("/") or root_path.endswith("/")):
+        raise UserError(f"'{root_path}' is no prefix of a path", remedy="write it like --root-path /labels")
+    (project / FOLDER).mkdir(mode=0o700, exist_ok=True)
+    secret = read_secret(project / FOLDER / "secret")
+    return Room(Database.open(store_url(project, store)), secret, root_path, respond)
+
+
+def serve(
+    room: Room, address: Address, say: Callable[[str], None], beside: Sequence[AbstractContextManager[object]] = ()
+) -> None:
+    """Serve until interrupted, with what is to run `beside`. As long as there is no admin, say the link that makes one.
+
+    Raises:
+        UserError: the address is taken, or not this machine's.
+    """
+    listening = _listen(address)
+    with room.database.write() as session:
+        token = accounts.first_invitation(session, time.time())
+    if token is not None:
+        say(f"There is no admin yet. This link makes one, once:\n  {address.url}/join/{token}")
+    config = uvicorn.Config(
+        create_app(room), log_level="warning", access_log=False, server_header=False, date_header=False,
+        proxy_headers=True, timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    server = Announcing(config, lambda: say(f"The labelling room is open at {address.url}/  (Ctrl-C closes it)"))
+    try:
+        with ExitStack() as running:
+            for part in [*beside, *([Follower(room.database, room.respond)] if room.respond else [])]:
+                running.enter_context(part)
+            server.run(sockets=[listening])
+    finally:
+        listening.close()
+        room.database.close()
+
+
+def _listen(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen at {address.host}, port {address.port}: {error.strerror or error}",
+            remedy="choose another with --host and --port",
+        ) from None
+
+
+class Announcing(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+            sys.stdout.flush()

@@ -1,0 +1,3 @@
+/** Final evaluation: the page of a ranking. */
+
+export { mount } from "./ranking.js";

@@ -1,0 +1,74 @@
+"""Agreement of a whole pool of labelers as one coefficient, with its cluster-bootstrap interval."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import numpy as np
+
+from preceptor.stats.intervals import Floats, draw_counts
+from preceptor.stats.label_table import LabelTable
+from preceptor.stats.measure import Clusters, Measure, bootstrap_measure
+
+Coefficient = Callable[[Floats, Floats, Floats], float]
+"""(counts, squares, weights) → the coefficient, NaN where it is undefined.
+
+`counts` is (items, scale): how many labels of each value an item has, a labeler drawn twice counting twice; `squares`
+adds up the squares of those multiplicities, so that counts² − squares are the ordered couples of different labelers who
+gave that value; `weights` says how often each item is there.
+"""
+
+
+Resample = tuple[Floats, Floats, Floats]
+
+
+def pooled_measure(
+    labels: LabelTable,
+    coefficient: Coefficient,
+    *,
+    clusters: Clusters,
+    seed: int,
+    num_resamples: int,
+    confidence: float,
+) -> Measure:
+    """A coefficient on all labels, with the percentile interval of its cluster bootstrap (Owen 2007).
+
+    Where all labels that can be compared are the same value nothing was tested, and there is a reason instead of a
+    figure, even for coefficients whose formula would give 1.
+    """
+    if reason := labels.why_uncompared():
+        return Measure(reason=reason)
+    counts = labels.counts()
+    if (counts[counts.sum(axis=1) > 1].sum(axis=0) > 0).sum() < 2:
+        return Measure(reason="all labelers gave the same value")
+    draw = _by_items if clusters == "items" else _by_items_and_labelers
+    generator = np.random.default_rng(seed)
+    value = coefficient(counts, counts, np.ones(len(counts)))
+    resamples = [coefficient(*drawn) for drawn in islice(draw(labels, counts, generator), num_resamples)]
+    return bootstrap_measure(value, resamples, confidence=confidence)
+
+
+def couples_of(counts: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """For each item its labels, and its ordered couples of different labelers."""
+    # A product with ones: numpy's sum over a short last axis takes ten times as long.
+    ones = np.ones(counts.shape[1])
+    sizes = counts @ ones
+    return sizes, sizes * sizes - squares @ ones
+
+
+def over(numerators: Floats, denominators: Floats) -> Floats:
+    """numerator / denominator for each item; 0 where the denominator is, so that the item drops out of a sum."""
+    return np.divide(numerators, denominators, out=np.zeros(len(numerators)), where=denominators > 0)
+
+
+def _by_items(labels: LabelTable, counts: Floats, generator: np.random.Generator) -> Iterator[Resample]:
+    # Items with equal counts are one to every coefficient: how often each kind of item is drawn is multinomial.
+    kinds, frequencies = np.unique(counts, axis=0, return_counts=True)
+    while True:
+        drawn = generator.multinomial(len(counts), frequencies / len(counts)).astype(np.float64)
+        yield kinds, kinds, drawn
+
+
+def _by_items_and_labelers(labels: LabelTable, counts: Floats, generator: np.random.Generator) -> Iterator[Resample]:
+    while True:
+        times = draw_counts(generator, len(labels.labeler_names))[labels.labelers]
+        yield labels.counts(times), labels.counts(times**2), draw_counts(generator, len(counts))

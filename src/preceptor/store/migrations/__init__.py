@@ -1,0 +1,1 @@
+"""Revisions of the tables, each in a file of `versions/`."""

@@ -1,0 +1,108 @@
+"""Browsers at the pages of a room, and work that is worth looking at. See `conftest.py`."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from sqlalchemy import select
+
+from preceptor.labeling.stages import NewItem, add_items, add_stage
+from preceptor.records import Candidates, Message, Prompt, Response
+from preceptor.store.tables import Table
+from tests.labeling.rooms import Server
+
+RowT = TypeVar("RowT", bound=Table)
+
+TEXTS = (
+    "First mix the **flour** with the water. Then wait for twenty minutes, and knead it well.",
+    "First mix the **flour** with the water. Then wait for thirty minutes, and knead it not at all.",
+    "I cannot help with that.",
+    "Buy it.\n\n- at the baker's\n- at the market",
+)
+LONG = (
+    "\n\n".join(f"Paragraph {number} of a long response that goes on and on. " * 3 for number in range(30)) + "\n\nEnd."
+)
+
+
+class Visits:
+    """Contexts of one browser, each somebody's, and everything that their pages complained of."""
+
+    def __init__(self, server: Server, browser: Browser) -> None:
+        self.server = server
+        self.browser = browser
+        self.complaints: list[str] = []
+        self._contexts: list[BrowserContext] = []
+
+    def context(self, name: str | None, **options: Any) -> BrowserContext:
+        """A browser of somebody's own; of nobody's for None."""
+        context = self.browser.new_context(**{"reduced_motion": "reduce", **options})
+        self._contexts.append(context)
+        context.on("console", self._heed)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        context.on("request", self._check)
+        if name is not None:
+            self.server.sign_in(context, name)
+        return context
+
+    def open(self, context: BrowserContext, path: str) -> Page:
+        """A page of the room; at a task once its script is ready."""
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.goto(self.server.url + path)
+        if page.locator("#task").count():
+            page.wait_for_selector("#task[data-ready]")
+        return page
+
+    def at_task(self, name: str = "anna", path: str = "/stages/1/next", **options: Any) -> Page:
+        """The page of somebody's next item."""
+        return self.open(self.context(name, **options), path)
+
+    def close(self) -> None:
+        """Leave all pages, whatever is not saved."""
+        for context in self._contexts:
+            context.close()
+
+    def rows(self, table: type[RowT]) -> list[RowT]:
+        """What is in the store."""
+        with self.server.room.database.read() as session:
+            return list(session.scalars(select(table)))
+
+    def _heed(self, message: ConsoleMessage) -> None:
+        # The browser notes every reply that is no success; what scripts make of 401 and 409 is tested.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def _check(self, request: Request) -> None:
+        if not request.url.startswith(self.server.url):
+            self.complaints.append(f"asked for {request.url}")
+
+
+def add_rankings(
+    server: Server, texts: Sequence[str] = TEXTS, *, num_items: int = 3, prompt: str = "How do I bake bread?",
+    **traits: Any,
+) -> None:  # fmt: skip
+    """A stage of items that all have the same responses, in another order for each labeler."""
+    asked = Prompt(id="bread", messages=(Message(role="user", content=prompt),))
+    responses = tuple(
+        Response(id=f"secret-{place}", text=text, model=f"model-{place}") for place, text in enumerate(texts)
+    )
+    items = [
+        NewItem(f"bread-{number}", Candidates(id=f"bread-{number}", prompt=asked, responses=responses))
+        for number in range(num_items)
+    ]
+    settings = {"empty_board_share": 0.0, **traits.pop("settings", {})}
+    with server.room.database.write() as session:
+        stage = add_stage(
+            session, "rankings", "ranking", **{"group": None, "now": time.time(), "overlap": 9, **traits},
+            settings=settings,
+        )  # fmt: skip
+        add_items(session, stage, items, now=time.time())
+
+
+def letters_of(page: Page, texts: Sequence[str] = TEXTS) -> list[str]:
+    """The letter that each text has on this page."""
+    shown = page.locator("article.response").evaluate_all(
+        "all => all.map(one => [one.dataset.letter, one.querySelector('.source pre').textContent])"
+    )
+    return [next(letter for letter, written in shown if written == text) for text in texts]
