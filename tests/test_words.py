@@ -32,6 +32,9 @@ ONLY_IN_NAMES = {"output", "outputs", "answer", "answers", "actor", "buffer", "e
 ALLOWED = {
     ("answer", "pipeline"): "`Answers` is no single response: all that one policy said to the test prompts, with what "
     "is measured on it",
+    ("answer", "labeling"): "what a labeler submits on a task of any kind; a response is what is judged there",
+    ("answer", "store"): "as in labeling/: the table of what labelers submitted",
+    ("annotation", "store/tables.py"): "SQLAlchemy's own word for the type of a column",
     ("answer", "simulation"): "the world of `simulation/` has questions, and `World.answer` writes what is said to one",
     ("actor", "models/save.py"): "one of the four actors, whichever is being saved: a policy or a reward model",
     ("actor", "models/card.py"): "as in models/save.py",

@@ -24,7 +24,8 @@ RECIPES = sorted((SOURCE / "recipes").glob("*.yaml"))
 
 def everything_imported() -> None:
     for info in pkgutil.walk_packages(preceptor.__path__, "preceptor."):
-        importlib.import_module(info.name)
+        if not info.name.startswith("preceptor.store.migrations."):  # Alembic runs these, in its own surroundings
+            importlib.import_module(info.name)
 
 
 def below(cls: type[BaseModel]) -> set[type[BaseModel]]:
