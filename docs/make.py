@@ -17,6 +17,8 @@ from preceptor.config import BaseConfig
 from preceptor.evals import EVALUATIONS, AccuracyConfig
 from preceptor.importers import SplitConfig
 from preceptor.importers.base import ImportConfig, formats
+from preceptor.labeling.screening import Cutoffs
+from preceptor.labeling.tasks.base import StageSettings, kinds
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import KINDS, Labeler, Manifest, Message, Response, Sampling, Turn
 from preceptor.runs.lineage import Lineage
@@ -63,6 +65,12 @@ Settings of the evaluations when they are called from Python (`preceptor.evals`)
 it lets you choose is under `evaluation` above.
 """
 
+LABELING_HEAD = """\
+## Stages of the labelling room
+
+Settings of a stage, for each kind of task: what an admin may set on the stage's page and over the API.
+"""
+
 PRETRAIN_HEAD = """\
 ## Pre-training the bundled model
 
@@ -97,7 +105,7 @@ def pages() -> dict[str, str]:
 
 
 def config_page() -> str:
-    """Every field of the recipe, the importers, the evaluations and pre-training."""
+    """Every field of the recipe, the importers, the evaluations, the labelling room and pre-training."""
     parts = [CONFIG_HEAD, RECIPE_HEAD, *sections("", Recipe, Recipe(), flat(Recipe.__doc__), "Top level")]
     parts += [IMPORT_HEAD, section("All formats", flat(ImportConfig.__doc__), table(ImportConfig, ImportConfig(), ""))]
     for name, format in sorted(formats().items()):
@@ -113,6 +121,16 @@ def config_page() -> str:
     parts.append(
         section("`reward_accuracy`", flat(AccuracyConfig.__doc__), table(AccuracyConfig, AccuracyConfig(), ""))
     )
+    parts += [
+        LABELING_HEAD,
+        section("All kinds", flat(StageSettings.__doc__), table(StageSettings, StageSettings(), "")),
+    ]
+    for name, task in sorted(kinds().items()):
+        own = [field for field in task.Settings.model_fields if field not in StageSettings.model_fields]
+        if own:
+            about = flat(task.Settings.__doc__)
+            parts.append(section(f"Kind `{name}`", about, table(task.Settings, task.Settings(), "", only=own)))
+    parts.append(section("Screening", flat(Cutoffs.__doc__), table(Cutoffs, Cutoffs(), "")))
     pretraining = pretraining_config()
     parts += [PRETRAIN_HEAD, f"{flat(pretraining.__doc__)}\n\n{table(pretraining, pretraining(), '')}\n"]
     return "\n".join(parts)
