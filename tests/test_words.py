@@ -32,6 +32,12 @@ ONLY_IN_NAMES = {"output", "outputs", "answer", "answers", "actor", "buffer", "e
 ALLOWED = {
     ("answer", "pipeline"): "`Answers` is no single response: all that one policy said to the test prompts, with what "
     "is measured on it",
+    (
+        "answer",
+        "labeling",
+    ): "what a labeler submits to an item of any kind; it may hold a response, a ranking, a dialogue",
+    ("answer", "store"): "the table of what labelers submit, as in labeling",
+    ("annotation", "store"): "SQLAlchemy's own word for the types of columns",
     ("answer", "simulation"): "the world of `simulation/` has questions, and `World.answer` writes what is said to one",
     ("actor", "models/save.py"): "one of the four actors, whichever is being saved: a policy or a reward model",
     ("actor", "models/card.py"): "as in models/save.py",
