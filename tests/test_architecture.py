@@ -142,7 +142,18 @@ def test_the_rl_loop_can_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["records", "stats", "text.markdown", "importers", "simulation.world", "evals", "reporting"]
+    "package",
+    [
+        "records",
+        "stats",
+        "text.markdown",
+        "store",
+        "labeling.server",
+        "importers",
+        "simulation.world",
+        "evals",
+        "reporting",
+    ],
 )
 def test_light_parts_import_without_torch(package: str) -> None:
     """A labelling server starts in under a second: what it stands on does not pull in torch."""

@@ -34,7 +34,7 @@ ALLOWED = {
     "is measured on it",
     ("answer", "labeling"): "what a labeler submits on a task of any kind; a response is what is judged there",
     ("answer", "store"): "as in labeling/: the table of what labelers submitted",
-    ("annotation", "store/tables.py"): "SQLAlchemy's own word for the type of a column",
+    ("annotation", "store"): "SQLAlchemy's own word for the types of columns",
     ("answer", "simulation"): "the world of `simulation/` has questions, and `World.answer` writes what is said to one",
     ("actor", "models/save.py"): "one of the four actors, whichever is being saved: a policy or a reward model",
     ("actor", "models/card.py"): "as in models/save.py",

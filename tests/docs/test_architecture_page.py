@@ -32,7 +32,7 @@ def drawn() -> dict[str, tuple[int | None, str]]:
     for line in inside.splitlines()[1:]:
         if match := FLOOR.search(line):
             floor = 4 if match[2] else int(match[1])
-        elif match := re.match(r"( {2}| {4})([\w.]+/?) +(.*)", line):
+        elif match := re.match(r"( {2}| {4})([\w./]+) +(.*)", line):
             name = match[2].rstrip("/") if match[1] == "  " else f"{parent}/{match[2].rstrip('/')}"
             parent = name if match[1] == "  " else parent
             found[name] = (floor, match[3])

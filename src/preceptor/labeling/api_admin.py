@@ -71,6 +71,8 @@ class ItemIn(Posted):
     """The id that its records will have; a key that is there already is passed over."""
     item: Json
     """The kind's `Item`."""
+    only_for: list[Id] = Field(default_factory=list, max_length=1000)
+    """Labelers whom it is for, by their ids; empty for everybody in the stage."""
 
 
 class Added(Posted):
@@ -255,7 +257,7 @@ def _items(stage: Stage, posted: list[ItemIn]) -> list[NewItem]:
     made = []
     for number, one in enumerate(posted):
         try:
-            made.append(NewItem(one.key, model.model_validate(one.item)))
+            made.append(NewItem(one.key, model.model_validate(one.item), only_for=tuple(one.only_for)))
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in (number, "item", *first["loc"]))

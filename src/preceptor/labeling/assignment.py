@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 from preceptor.labeling.outcomes import Missing
 from preceptor.labeling.stages import settings_of, stage_for, task_of
 from preceptor.labeling.tasks import StageSettings
-from preceptor.store.tables import Answer, Claim, Item, Labeler, Skip, Stage
+from preceptor.store.tables import Addressee, Answer, Claim, Item, Labeler, Skip, Stage
 
 FIRST = ("counted", "surplus")
 """The states of a first submission; a labeler has at most one on an item."""
@@ -104,6 +104,12 @@ def is_free(session: Session, stage: Stage, item_id: int, now: float) -> bool:
     return item.num_counted + live < stage.overlap
 
 
+def is_addressed(labeler: Labeler) -> ColumnElement[bool]:
+    """That an item is for a labeler: for everybody, or for some among whom this one is."""
+    addressed = exists().where(Addressee.item_id == Item.id)
+    return or_(~addressed, addressed.where(Addressee.labeler_id == labeler.id))
+
+
 def draw(*key: object) -> random.Random:
     """A generator that is a function of the key."""
     text = "\0".join(map(str, key))
@@ -131,7 +137,7 @@ def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSetting
     """Items that a labeler may be given, begun ones first, so that each soon has all its labelers."""
     conditions = [
         Item.stage_id == stage.id, Item.lane == lane, Item.is_retired.is_(False),
-        or_(Item.author_id.is_(None), Item.author_id != labeler.id),
+        or_(Item.author_id.is_(None), Item.author_id != labeler.id), is_addressed(labeler),
         *(~exists().where(table.item_id == Item.id, table.labeler_id == labeler.id) for table in (Answer, Skip, Claim)),
     ]  # fmt: skip
     if lane == "ordinary":

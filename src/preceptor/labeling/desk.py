@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, guidelines
-from preceptor.labeling.assignment import FIRST, is_live
+from preceptor.labeling.assignment import FIRST, is_addressed, is_live
 from preceptor.labeling.stages import settings_of, stages_for, task_of
 from preceptor.labeling.tasks import Task
 from preceptor.store.tables import Answer, Claim, Comment, Guideline, Item, Labeler, Skip, Stage
@@ -83,7 +83,7 @@ def stage_cards(session: Session, me: Labeler) -> list[StageCard]:
         )
         wanting = select(func.count()).where(
             Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False),
-            Item.num_counted < stage.overlap,
+            Item.num_counted < stage.overlap, is_addressed(me),
         )  # fmt: skip
         begun = select(Claim.id).where(Claim.labeler_id == me.id, Claim.stage_id == stage.id).limit(1)
         cards.append(

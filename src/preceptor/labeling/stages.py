@@ -1,6 +1,6 @@
 """Stages and what is in them: who may work where, and how items get in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from preceptor.errors import UserError
 from preceptor.labeling.outcomes import Missing
 from preceptor.labeling.tasks import StageSettings, Task, kinds
 from preceptor.records import Record
-from preceptor.store.tables import Answer, Group, Item, Labeler, Stage, StageState
+from preceptor.store.tables import Addressee, Answer, Group, Item, Labeler, Stage, StageState
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class NewItem:
     """A researcher's {'content': …, 'shown': …}: such an item is strewn among the others."""
     repeats_id: int | None = None
     """The item that this one asks again."""
+    only_for: tuple[int, ...] = ()
+    """Labelers whom it is for, by their ids; empty for everybody in the stage."""
 
     @property
     def lane(self) -> str:
@@ -100,29 +102,47 @@ def checked_settings(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def add_items(session: Session, stage: Stage, items: Iterable[NewItem], *, now: float) -> int:
-    """Add those that are not there yet, by their keys; how many were added. They are given out at once."""
+    """Add those that are not there yet, by their keys; how many were added. They are given out at once.
+
+    Raises:
+        UserError: one is for a labeler who does not exist.
+    """
     known = set(session.scalars(select(Item.key).where(Item.stage_id == stage.id)))
     last = session.scalar(select(func.max(Item.position)).where(Item.stage_id == stage.id))
     position = -1 if last is None else last
-    added = 0
+    added: list[tuple[Item, NewItem]] = []
     for new in items:
         if new.key in known:
             continue
         known.add(new.key)
-        added += 1
-        session.add(
-            Item(
-                stage_id=stage.id, key=new.key, position=position + added, lane=new.lane,
-                payload=new.item.model_dump(mode="json"), gold=None if new.gold is None else dict(new.gold),
-                repeats_id=new.repeats_id, author_id=new.author_id, created_at=now,
-            )
+        item = Item(
+            stage_id=stage.id, key=new.key, position=position + len(added) + 1, lane=new.lane,
+            payload=new.item.model_dump(mode="json"), gold=None if new.gold is None else dict(new.gold),
+            repeats_id=new.repeats_id, author_id=new.author_id, created_at=now,
         )  # fmt: skip
+        session.add(item)
+        added.append((item, new))
     session.flush()
-    return added
+    _address(session, added)
+    return len(added)
+
+
+def _address(session: Session, added: Sequence[tuple[Item, NewItem]]) -> None:
+    """Note whom new items are for."""
+    named = {one for _, new in added for one in new.only_for}
+    known = set(session.scalars(select(Labeler.id).where(Labeler.id.in_(named), Labeler.deleted_at.is_(None))))
+    if unknown := named - known:
+        raise UserError(
+            f"there is no labeler {min(unknown)}", field="only_for", remedy="give the ids of labelers who have accounts"
+        )
+    session.add_all(Addressee(item_id=item.id, labeler_id=one) for item, new in added for one in set(new.only_for))
+    session.flush()
 
 
 def is_for(stage: Stage, labeler: Labeler) -> bool:
-    """Whether a labeler works in a stage: group and standing fit, and neither is paused."""
+    """Whether a labeler works in a stage: group and standing fit, and neither is paused. Researchers do everywhere."""
+    if labeler.role == "researcher":
+        return stage.state != "closed"
     if stage.state != "open" or labeler.standing == "paused":
         return False
     if stage.is_screening != (labeler.standing == "candidate"):

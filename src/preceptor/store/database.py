@@ -1,9 +1,8 @@
 """A database by its URL: SQLite or PostgreSQL, with transactions that read and transactions that write."""
 
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from preceptor.errors import UserError
 from preceptor.store.migrating import migrate
+from preceptor.store.turns import Turns
 
 Backend = Literal["sqlite", "postgresql"]
 
@@ -32,8 +32,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writing = engine.execution_options(is_writing=True)
-        # SQLite has one writer at a time. Its own waiting is a poll that starves the unlucky; a lock is a fair line.
-        self._line = threading.Lock() if self.backend == "sqlite" else nullcontext()
+        self._turns = Turns(self._writing)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Self:
@@ -79,7 +78,15 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that is kept whole when the block ends, and undone whole when it raises."""
-        with self._line, Session(self._writing, expire_on_commit=False) as session, session.begin():
+        if self.backend == "postgresql":
+            with Session(self._writing, expire_on_commit=False) as session, session.begin():
+                yield session
+            return
+        with (
+            self._turns.take() as connection,
+            Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session,
+            session.begin(),
+        ):
             yield session
 
     def close(self) -> None:

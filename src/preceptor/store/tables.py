@@ -9,19 +9,18 @@ from typing import Any, Literal
 from sqlalchemy import (
     JSON,
     CheckConstraint,
-    Dialect,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     MetaData,
     String,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from preceptor.store.columns import AnyText, one_of
 
 Role = Literal["admin", "researcher", "labeler"]
 Group = Literal["training", "held_out"]
@@ -30,23 +29,6 @@ Standing = Literal["candidate", "active", "paused"]
 StageState = Literal["open", "paused", "closed"]
 Status = Literal["counted", "surplus", "revision", "gold"]
 Purpose = Literal["training", "measurement"]
-
-
-def one_of(column: str, *words: str) -> CheckConstraint:
-    """A column holds one of these words."""
-    listed = ", ".join(f"'{word}'" for word in words)
-    return CheckConstraint(f'"{column}" IN ({listed})', name=f"{column}_known")
-
-
-class AnyText(TypeDecorator[str]):
-    """Text; the character NUL, which PostgreSQL cannot keep, becomes the one that stands for what is none."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """What is kept."""
-        return None if value is None else value.replace("\0", "\ufffd")
 
 
 class Table(DeclarativeBase):
@@ -221,6 +203,15 @@ class Item(Table):
     is_retired: Mapped[bool] = mapped_column(default=False)
     """Taken out of the line."""
     created_at: Mapped[float]
+
+
+class Addressee(Table):
+    """A labeler whom an item is for; an item that has any goes to nobody else."""
+
+    __tablename__ = "addressees"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    labeler_id: Mapped[int] = mapped_column(ForeignKey("labelers.id"), primary_key=True)
 
 
 class Claim(Table):

@@ -59,7 +59,7 @@ def test_by_keyboard(rooms: Rooms) -> None:
 def test_nothing_written_is_not_submitted(rooms: Rooms) -> None:
     at = rooms.begin("demonstration", PROMPT)
     at.page.get_by_role("button", name="Submit").click()
-    expect(at.page.get_by_role("alert")).to_have_text("Write the response first.")
+    expect(at.page.get_by_role("alert")).to_have_text("Still to be answered: Response of the assistant")
 
 
 def test_a_suggestion_by_keyboard(rooms: Rooms) -> None:

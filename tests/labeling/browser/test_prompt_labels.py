@@ -50,7 +50,7 @@ def test_without_a_use_case_it_is_not_submitted(rooms: Rooms) -> None:
     at = rooms.begin("prompt_labels", PROMPT, settings={"properties": ["ambiguous"]})
     expect(at.page.get_by_role("checkbox")).to_have_count(1)
     at.press("Control+Enter")
-    expect(at.page.get_by_role("alert")).to_have_text("Choose the use case first.")
+    expect(at.page.get_by_role("alert")).to_have_text("Still to be answered: Use case")
     expect(at.page.get_by_role("radio", name="Generation")).to_be_focused()
 
 

@@ -233,6 +233,15 @@ def test_what_was_written_is_one_click_away(server: Server, visits: Visits) -> N
     assert page.locator("article:not([hidden]) .rendered").is_hidden()
 
 
+def test_an_arrow_key_after_a_click_does_not_change_the_rating(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    page = visits.at_task()
+    page.locator(".pad:not([hidden]) .points label").nth(4).click()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".card").all_inner_texts() == ["A\n5", "B\n–", "C\n–", "D\n–"]
+    assert page.locator("article:not([hidden]) h2").inner_text() == "B"
+
+
 def test_concerns_are_shown_once_and_stop_nobody(server: Server, visits: Visits) -> None:
     add_rankings(server)
     page = visits.at_task()
@@ -249,9 +258,15 @@ def test_concerns_are_shown_once_and_stop_nobody(server: Server, visits: Visits)
 def test_what_is_missing_is_said(server: Server, visits: Visits) -> None:
     add_rankings(server)
     page = visits.at_task()
+    for key in ["4", "ArrowRight", "ArrowRight", "4", "m", "Control+Enter"]:
+        page.keyboard.press(key)
+    expect(page.locator("#problem")).to_have_text("Still to be answered: B: overall quality")
+    expect(page.locator('[name="ratings.B.likert"]').first).to_be_focused()
     page.keyboard.press("4")
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#problem")).to_contain_text("likert")
+    page.locator(".card").last.click()
+    for key in ["4", "m", "b", "Backspace", "Control+Enter"]:
+        page.keyboard.press(key)
+    expect(page.locator("#problem")).to_have_text("Response B is not on the board yet.")
     assert visits.rows(Answer) == []
 
 

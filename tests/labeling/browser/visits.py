@@ -4,13 +4,18 @@ import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 from sqlalchemy import select
 
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.records import Candidates, Message, Prompt, Response
 from preceptor.store.tables import Table
 from tests.labeling.rooms import Server
+
+PATIENCE_MS = 60_000
+"""Longest wait for anything; a busy machine is slow, and no reason to fail."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 RowT = TypeVar("RowT", bound=Table)
 
@@ -48,7 +53,7 @@ class Visits:
     def open(self, context: BrowserContext, path: str) -> Page:
         """A page of the room; at a task once its script is ready."""
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(self.server.url + path)
         if page.locator("#task").count():
             page.wait_for_selector("#task[data-ready]")

@@ -37,8 +37,9 @@ export class ActiveTime {
     this.#last = this.#clock();
   }
 
+  /** Seconds worked so far, to a tenth. */
   get seconds() {
-    return this.#seconds + this.#sinceLast();
+    return Math.round((this.#seconds + this.#sinceLast()) * 10) / 10;
   }
 
   /** Seconds since the last sign of work; endless while the page is hidden. */

@@ -2,6 +2,7 @@
 
 import { ask, element, paragraph } from "./dialogs.js";
 import { commonWords, wordsOf } from "./diff.js";
+import { nameOf } from "./fields.js";
 import { _ } from "./i18n.js";
 import { replaced } from "./merge.js";
 
@@ -19,13 +20,14 @@ export async function settle(form, conflicts, merged, fields) {
   const chosen = new Map(choices.map((one) => [one.path.join("."), one.chosen()]));
   return conflicts.reduce((content, { path, mine, theirs }) => {
     const place = chosen.get(path.join(".")) ?? chosen.get(fields[path.join(".")]?.with) ?? 0;
-    return replaced(content, path, [mine, theirs, `${mine}\n\n${theirs}`][place]);
+    const both = typeof mine === "string" ? `${mine}\n\n${theirs}` : mine;
+    return replaced(content, path, [mine, theirs, both][place]);
   }, merged);
 }
 
 /** One question: `chosen` is 0 for mine, 1 for theirs, 2 for both texts, one after the other. */
 function choice(form, { path, mine, theirs }, place, fields) {
-  const { title = nameOf(form, path), show = words } = fields[path.join(".")] ?? {};
+  const { title = titleOf(form, path), show = words } = fields[path.join(".")] ?? {};
   const isText = typeof mine === "string" && typeof theirs === "string";
   const [left, right] = isText ? marked(mine, theirs) : [[show(mine)], [show(theirs)]];
   const versions = [[_("On this page"), left], [_("In the other place"), right]];
@@ -62,9 +64,8 @@ function words(value) {
   return value === undefined ? _("nothing") : JSON.stringify(value);
 }
 
-/** What the page calls a field; the last step of its path when it has no label. */
-function nameOf(form, path) {
+/** What the page calls the field at a path; the last step of the path when there is none. */
+function titleOf(form, path) {
   const field = form.elements[path.join(".")];
-  const one = field instanceof RadioNodeList ? field[0] : field;
-  return one?.closest("fieldset")?.querySelector("legend")?.textContent ?? one?.labels?.[0]?.textContent ?? path.at(-1);
+  return (field && nameOf(field instanceof RadioNodeList ? field[0] : field)) ?? path.at(-1);
 }

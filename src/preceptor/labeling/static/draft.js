@@ -106,7 +106,7 @@ export class Draft {
 
   /** The server's reply; null when it cannot be reached, and then it is tried again later. */
   async #put(content) {
-    const body = { content, revision: this.#revision, active_s: Math.round(this.activeTime.seconds) };
+    const body = { content, revision: this.#revision, active_s: this.activeTime.seconds };
     try {
       const reply = await send("PUT", this.address, body, {
         keepalive: JSON.stringify(body).length < MAX_KEEPALIVE,

@@ -20,6 +20,18 @@ export function writeFields(form, content) {
   }
 }
 
+/** The first field that must be answered and is not; null when there is none. */
+export function firstMissing(form) {
+  return form.querySelector(":invalid:not(fieldset)");
+}
+
+/** What the page calls a field: the legend of its choices, or its label. */
+export function nameOf(field) {
+  const isChoice = ["radio", "checkbox"].includes(field.type);
+  const name = isChoice ? field.closest("fieldset")?.querySelector("legend") : field.labels?.[0];
+  return name?.textContent.trim();
+}
+
 function fieldsByName(form) {
   const named = [...form.elements].filter(({ name, type }) => name && !["hidden", "submit", "button"].includes(type));
   return Map.groupBy(named, (field) => field.name);

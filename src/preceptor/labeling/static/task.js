@@ -4,7 +4,7 @@ import { ActiveTime } from "./active_time.js";
 import { settle } from "./conflicts.js";
 import { ask, element, paragraph } from "./dialogs.js";
 import { Draft } from "./draft.js";
-import { readFields, writeFields } from "./fields.js";
+import { firstMissing, nameOf, readFields, writeFields } from "./fields.js";
 import { keepAlive } from "./heartbeat.js";
 import { _ } from "./i18n.js";
 import { bind, printKeys, showKeys } from "./keys.js";
@@ -30,9 +30,15 @@ const STATUS = {
   refused: (words) => words ?? _("This task is no longer yours"),
 };
 
+// What the fields say when nothing is written belongs to what all tabs start from; else an empty field of one tab would
+// be a change against what another tab wrote there.
+const content = JSON.parse(form.dataset.content);
+writeFields(form, content);
+readFields(form, content);
+
 const draft = new Draft({
   address: `${address}/draft`,
-  content: JSON.parse(form.dataset.content),
+  content,
   revision: Number(form.dataset.revision),
   activeTime,
   on: {
@@ -101,19 +107,13 @@ function complain(words) {
   place("problem").textContent = words ?? _("This task is no longer yours");
 }
 
-/** Says why it was not taken, and goes to what is still missing. */
-function refuse(words) {
-  complain(words);
-  form.querySelector(":invalid:not(fieldset)")?.focus();
-}
-
 /** Whether to go on in spite of what a careful colleague would ask; each task asks once. */
 async function isSure() {
   if (hasSeenConcerns) return true;
   const reply = await post("check", { content: draft.content, active_s: activeTime.seconds });
   if (reply === null) return false;
   if (reply.status !== 200) {
-    refuse(reply.body?.error);
+    complain(reply.body?.error);
     return false;
   }
   if (reply.body.concerns.length === 0) return true;
@@ -125,6 +125,12 @@ async function isSure() {
 
 async function submit() {
   complain("");
+  const missing = firstMissing(form);
+  if (missing) {
+    missing.dispatchEvent(new Event("wanted", { bubbles: true })); // a script that hides fields shows this one now
+    missing.focus();
+    return complain(_("Still to be answered: {what}", { what: nameOf(missing) }));
+  }
   if (!(await draft.save())) return complain(_("Not submitted: it could not be saved yet."));
   if (!(await isSure())) return;
   const body = {
@@ -180,7 +186,6 @@ bind("keys", "?", _("Show this list"), showKeys);
 bind("submit", "Control+Enter", _("Submit"), () => form.requestSubmit());
 if (place("skip")) bind("skip", "s", _("Skip this task"), skipOnce);
 
-writeFields(form, draft.content);
 openPanels();
 listenForComments((words) => complain(words ?? UNREACHABLE()));
 keepAlive(`${address}/heartbeat`, activeTime, () => {

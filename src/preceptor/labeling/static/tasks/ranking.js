@@ -131,7 +131,7 @@ class Ranking {
 
   #put(letter, board, by) {
     this.board = board;
-    const at_s = Math.max(0, Math.round((this.task.activeTime.seconds - this.opened) * 10) / 10);
+    const at_s = Number(Math.max(0, this.task.activeTime.seconds - this.opened).toFixed(1));
     this.#keep((content) => {
       if (content.moves.length < MAX_MOVES) content.moves.push({ letter, board: boards.groupsOf(board), by, at_s });
     });
@@ -149,7 +149,8 @@ class Ranking {
 
   /** Reading alone makes no draft. */
   #isBegun() {
-    return Object.keys(this.task.content.ratings).length > 0;
+    const ratings = Object.values(this.task.content.ratings);
+    return ratings.some(({ likert, flags, note }) => likert || flags.length > 0 || note);
   }
 
   // ── comparing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,9 +269,18 @@ class Ranking {
     this.#at("rank").append(option("", "–"), ...ranks);
     this.#at("rank").addEventListener("change", (event) => this.#choose(event.target.value));
     this.root.addEventListener("click", (event) => this.#click(event));
-    this.root.querySelector(".pads").addEventListener("input", () => {
+    this.root.addEventListener("wanted", (event) => {
+      this.setPhase("rate");
+      this.select(event.target.closest(".pad").dataset.letter);
+    });
+    const pads = this.root.querySelector(".pads");
+    pads.addEventListener("input", () => {
       this.#keep(() => {});
       this.draw();
+    });
+    pads.addEventListener("click", ({ target, detail }) => {
+      // Who rates with the mouse and goes on with an arrow key must not change the rating by it.
+      if (target.type === "radio" && detail > 0) target.blur();
     });
   }
 

@@ -161,6 +161,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_tokens_labeler_id", "tokens", ["labeler_id"], unique=False)
     op.create_table(
+        "addressees",
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("labeler_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"], name="fk_addressees_item_id"),
+        sa.ForeignKeyConstraint(["labeler_id"], ["labelers.id"], name="fk_addressees_labeler_id"),
+        sa.PrimaryKeyConstraint("item_id", "labeler_id", name="pk_addressees"),
+    )
+    op.create_table(
         "answers",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("item_id", sa.Integer(), nullable=False),
