@@ -35,7 +35,7 @@ ALLOWED = {
     (
         "answer",
         "labeling",
-    ): "what a labeler submits to an item of any kind; it may hold a response, a ranking, a dialogue",
+    ): "what a labeler submits to an item of any kind: a ranking, a dialogue, …",
     ("answer", "store"): "the table of what labelers submit, as in labeling",
     ("annotation", "store"): "SQLAlchemy's own word for the types of columns",
     ("answer", "simulation"): "the world of `simulation/` has questions, and `World.answer` writes what is said to one",
