@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs messages install browser postgresql clean
+.PHONY: quickstart test check docs messages install browser postgresql bench-labeling clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -42,6 +42,10 @@ browser:
 postgresql:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 	|| { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q postgresql; }
+
+# 200 simulated labelers at once on SQLite and on PostgreSQL: about eight minutes, best on a machine that does nothing else.
+bench-labeling: install postgresql
+	$(BIN)/python -m benchmarks.labeling
 
 clean:
 	rm -rf .venv quickstart build .pytest_cache .ruff_cache .mypy_cache

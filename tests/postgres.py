@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-SETTINGS = ("listen_addresses=", "fsync=off", "max_connections=200", "shared_buffers=64MB")
+SETTINGS = ("listen_addresses=", "max_connections=200", "shared_buffers=64MB")
 
 
 def programs() -> Path:
@@ -22,15 +22,15 @@ def programs() -> Path:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
-    """Start a server, give the URL of its database `postgres`, stop it."""
+def cluster(*, is_durable: bool = False) -> Iterator[str]:
+    """Start a server, give the URL of its database `postgres`, stop it. Tests need not wait for the disk."""
     folder = Path(tempfile.mkdtemp(prefix="preceptor-postgres-"))
     owner = _owner()
     if owner is not None:
         shutil.chown(folder, owner)
     data, bin_ = folder / "data", programs()
     _run(owner, bin_ / "initdb", "-D", data, "-U", "preceptor", "--auth=trust", "--encoding=UTF8", "--locale=C", "-N")
-    settings = " ".join(f"-c {setting}" for setting in SETTINGS)
+    settings = " ".join(f"-c {setting}" for setting in (*SETTINGS, f"fsync={'on' if is_durable else 'off'}"))
     options = f"{settings} -c unix_socket_directories={folder}"
     try:
         _run(owner, bin_ / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")

@@ -40,10 +40,12 @@ def save_draft(
     Raises:
         Missing: the labeler never had this item.
         Stale: another tab or device saved in the meantime.
-        Refused: it is too large.
+        Refused: it is too large, or no draft of this kind.
     """
-    place_of(session, labeler, item_id)
+    stage_id, _ = place_of(session, labeler, item_id)
     _check_size(content)
+    if model := task_of(session.get_one(Stage, stage_id)).Draft:
+        _parsed(model, content)
     statement = select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id)
     draft = session.scalar(statement.with_for_update())
     if draft is None:
@@ -235,8 +237,12 @@ def parsed(task: Task, content: dict[str, Any]) -> Record:
         Refused: it has not that form.
     """
     _check_size(content)
+    return _parsed(task.Answer, content)
+
+
+def _parsed(model: type[Record], content: dict[str, Any]) -> Record:
     try:
-        return task.Answer.model_validate_json(json.dumps(content), strict=True)
+        return model.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         raise _misfit(error) from None
 

@@ -23,7 +23,7 @@ class Desk:
     task: Task
     view: dict[str, Any]
     content: dict[str, Any]
-    """The draft, else what was submitted, else what a draft begins with."""
+    """The draft, else what was submitted; what a draft begins with fills it up, because programs may leave it out."""
     revision: int
     """Of the draft; 0 for none."""
     active_s: float
@@ -52,7 +52,7 @@ def desk(session: Session, me: Labeler, item_id: int, now: float) -> Desk:
     begun = draft or answer
     return Desk(
         item_id=item.id, key=item.key, stage=stage, task=task, view=task.view(payload, shown, settings),
-        content=begun.content if begun else task.start(payload, shown, settings),
+        content=task.start(payload, shown, settings) | (begun.content if begun else {}),
         revision=draft.revision if draft else 0, active_s=begun.active_s if begun else 0.0,
         guideline=guidelines.current(session, stage.guideline) if stage.guideline else None,
         thread=answers.thread(session, me, item_id), is_answered=answer is not None,

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from preceptor.labeling.stages import task_of
 from preceptor.labeling.tasks import Work
-from preceptor.records import KINDS, Prompt, Record, split_by_group
+from preceptor.records import KINDS, Demonstration, Prompt, Record, split_by_group
 from preceptor.records import Labeler as Pseudonym
 from preceptor.store.tables import Answer, Group, Guideline, Item, Labeler, Origin, Skip, Stage
 
@@ -41,6 +41,8 @@ class Gathered:
     stages: dict[str, JsonValue] = field(default_factory=dict)
     guidelines: Counter[str] = field(default_factory=Counter)
     labelers: set[str] = field(default_factory=set)
+    prompt_ids: set[str] = field(default_factory=set)
+    """Of prompts: there is one row for each."""
     num_skips: int = 0
 
     def notes(self) -> dict[str, JsonValue]:
@@ -69,11 +71,29 @@ def gather(session: Session, salt: str) -> dict[Heap, Gathered]:
         for heap in of_stage:
             heaps[heap].num_skips += num_skips or 0
             heaps[heap].stages[stage.name] = {"kind": stage.kind, "round": stage.round, "overlap": stage.overlap}
-    for heap, gathered in heaps.items():
-        if KINDS[heap.kind] is Prompt:
-            prompts = [row for row in gathered.rows if isinstance(row, Prompt)]
-            gathered.rows = [*split_by_group(prompts, 0, SHARES)]
+    _split(list(heaps.values()))
     return dict(heaps)
+
+
+def _split(heaps: list[Gathered]) -> None:
+    """Put prompts that labelers wrote, and demonstrations of them, into the splits that their texts say.
+
+    Not by labeler: pseudonyms are others in each release, and a prompt must stay where it was.
+    """
+    rows = [row for gathered in heaps for row in gathered.rows]
+    written = {row.id: row for row in rows if isinstance(row, Prompt) and row.source == "labeler"}
+    plain = [row.model_copy(update={"user": None}) for row in written.values()]
+    splits = {row.id: row.split for row in split_by_group(plain, 0, SHARES)}
+    for gathered in heaps:
+        gathered.rows = [_with_split(row, splits) for row in gathered.rows]
+
+
+def _with_split(row: Record, splits: Mapping[str, str]) -> Record:
+    if isinstance(row, Prompt) and row.id in splits:
+        return row.model_copy(update={"split": splits[row.id]})
+    if isinstance(row, Demonstration):
+        return row.model_copy(update={"prompt": _with_split(row.prompt, splits)})
+    return row
 
 
 def _submissions(session: Session, stage: Stage) -> Iterator[tuple[Answer, Answer, Item, Labeler]]:
@@ -139,7 +159,11 @@ def _add(
         if reason is not None:
             gathered.dropped[reason] += 1
             continue
+        if isinstance(record, Prompt) and record.id in gathered.prompt_ids:
+            gathered.dropped["another labeler's labels of the same prompt"] += 1
+            continue
         gathered.rows.append(record)
+        gathered.prompt_ids |= {record.id} if isinstance(record, Prompt) else set()
         if heap not in touched:
             gathered.answer_ids.append(latest.id)
             gathered.guidelines[guideline or "none"] += 1

@@ -103,6 +103,8 @@ class Task(ABC):
     """What there is to do; it may name models, and never leaves the server as it is."""
     Answer: ClassVar[type[Record]]
     """What the page posts. It names responses by the letters that `shown` gave them."""
+    Draft: ClassVar[type[Record] | None] = None
+    """What a draft must be where the page shows its parts without a script; None when anything will do."""
     Shown: ClassVar[type[Record]] = Nothing
     """What was drawn for one labeler: the order, and conditions. Kept with the answer."""
     Settings: ClassVar[type[StageSettings]] = StageSettings

@@ -89,6 +89,7 @@ class DialogueTask(Task):
     title = N_("Have a conversation")
     Item = DialogueItem
     Answer = DialogueAnswer
+    Draft = DialogueAnswer
     Shown = DialogueShown
     Settings = DialogueSettings
     follow_up_kind = "ranking"

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.tasks.base import Concern, Judgement, Task, Work, shuffled
 from preceptor.records import Prompt, Record, Response
@@ -66,7 +67,7 @@ class ScreeningTask(Task):
     """Flag sensitive speech; say in which topics one can tell it."""
 
     kind = "screening"
-    title = "Tell sensitive speech"
+    title = N_("Tell sensitive speech")
     Item = ScreeningItem
     Answer = ScreeningAnswer
     Shown = ScreeningShown
