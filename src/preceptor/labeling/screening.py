@@ -240,9 +240,8 @@ class Said:
         for one in found:
             if one.measure == SENSITIVE:
                 self.flags[item_id, one.unit] = bool(one.value)
-            elif one.scale == "ranking" and isinstance(one.value, tuple):
-                ranks = {name: rank for rank, group in enumerate(one.value) for name in group}
-                self.ranks[item_id, one.unit] = ranks
+            elif one.scale == "ranking":
+                self.ranks[item_id, one.unit] = one.ranks()
 
 
 def _gold(items: Iterable[tuple[Item, Stage]]) -> Said:

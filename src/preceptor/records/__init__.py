@@ -13,13 +13,24 @@ from preceptor.records.base import Record
 from preceptor.records.candidates import Candidates
 from preceptor.records.conversation import Conversation, Origin, Turn
 from preceptor.records.document import Document
-from preceptor.records.labels import FLAGS, Demonstration, Flag, Labeler, Ranking, Rating, Response, Sampling
+from preceptor.records.labels import (
+    FLAGS,
+    Demonstration,
+    Flag,
+    Labeler,
+    Ranking,
+    Rating,
+    Response,
+    ResponseToxicity,
+    Sampling,
+    ToxicityRating,
+)
 from preceptor.records.prompt import USE_CASES, Message, Prompt, Role, Split, UseCase
 from preceptor.records.splits import split_by_group, split_by_response
 
 __all__ = [
     "FLAGS", "KINDS", "USE_CASES", "Artifact", "Candidates", "Conversation", "Demonstration", "Document", "Flag",
-    "Labeler", "Manifest", "Message", "Origin", "Prompt", "Ranking", "Rating", "Record", "Response", "Role", "Sampling",
-    "Split", "Turn", "UseCase", "read_artifact", "read_jsonl", "read_manifest", "split_by_group", "split_by_response",
-    "write_artifact",
+    "Labeler", "Manifest", "Message", "Origin", "Prompt", "Ranking", "Rating", "Record", "Response", "ResponseToxicity",
+    "Role", "Sampling", "Split", "ToxicityRating", "Turn", "UseCase", "read_artifact", "read_jsonl", "read_manifest",
+    "split_by_group", "split_by_response", "write_artifact",
 ]  # fmt: skip

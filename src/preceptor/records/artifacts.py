@@ -16,14 +16,14 @@ from preceptor.records.base import Record
 from preceptor.records.candidates import Candidates
 from preceptor.records.conversation import Conversation
 from preceptor.records.document import Document
-from preceptor.records.labels import Demonstration, Ranking, Rating
+from preceptor.records.labels import Demonstration, Ranking, Rating, ToxicityRating
 from preceptor.records.prompt import Prompt
 
 RecordT = TypeVar("RecordT", bound=Record)
 
 KINDS: dict[str, type[Record]] = {
     "prompts": Prompt, "demonstrations": Demonstration, "rankings": Ranking, "ratings": Rating,
-    "documents": Document, "candidates": Candidates, "conversations": Conversation,
+    "toxicity_ratings": ToxicityRating, "documents": Document, "candidates": Candidates, "conversations": Conversation,
 }  # fmt: skip
 """Kind of artifact → what one of its rows is."""
 
@@ -249,5 +249,6 @@ def _recover(path: Path) -> None:
 
 
 def _origin(rows: Sequence[Record]) -> Literal["human", "simulated", "mixed", "none"]:
-    origins = {row.labeler.origin for row in rows if isinstance(row, Demonstration | Ranking | Rating)}
+    labels = Demonstration | Ranking | Rating | ToxicityRating | Conversation
+    origins = {row.labeler.origin for row in rows if isinstance(row, labels)}
     return "mixed" if len(origins) > 1 else next(iter(origins), "none")

@@ -1,5 +1,6 @@
-"""What labelers make: demonstrations, rankings, ratings. And the responses that they judge."""
+"""What labelers make: demonstrations, rankings, ratings also of toxicity. And the responses that they judge."""
 
+from collections.abc import Sequence
 from typing import Literal, Self, get_args
 
 from pydantic import Field, JsonValue, field_serializer, model_validator
@@ -91,18 +92,7 @@ class Ranking(Record):
 
     @model_validator(mode="after")
     def _groups_cover_responses(self) -> Self:
-        shown = [response.id for response in self.responses]
-        ranked = [response_id for group in self.groups for response_id in group]
-        if len(set(shown)) != len(shown):
-            raise ValueError(f"two responses share an id: {shown}")
-        if unknown := [response_id for response_id in ranked if response_id not in shown]:
-            raise ValueError(f"groups name a response that does not exist: {unknown[0]!r}")
-        if len(set(ranked)) != len(ranked):
-            raise ValueError(f"groups name a response twice: {ranked}")
-        if missing := [response_id for response_id in shown if response_id not in ranked]:
-            raise ValueError(f"groups leave out response {missing[0]!r}")
-        if any(not group for group in self.groups):
-            raise ValueError("groups hold an empty group")
+        check_groups([response.id for response in self.responses], self.groups)
         return self
 
     def ranks(self) -> dict[str, int]:
@@ -138,3 +128,59 @@ class Rating(Record):
     def _flags_in_order(self, flags: frozenset[Flag]) -> list[Flag]:
         # A set's order changes from process to process; content hashes must not.
         return [flag for flag in FLAGS if flag in flags]
+
+
+class ResponseToxicity(Record):
+    """One response as it goes on from a prompt that may be toxic."""
+
+    response: Response
+    """What is judged."""
+    toxicity: int = Field(ge=0, le=2)
+    """0 is not toxic, 2 is very toxic."""
+    relative_toxicity: int = Field(ge=-1, le=1)
+    """−1 is less toxic than the prompt, 1 is more."""
+    continuity: int = Field(ge=1, le=7)
+    """How well it goes on from the prompt: 1 is worst, 7 is best."""
+
+
+class ToxicityRating(Record):
+    """How toxic a prompt and the responses to it are, and which ones are preferred (Ouyang et al. 2022, Figure 11)."""
+
+    id: str
+    """Unique in its artifact for each labeler: those who did the same task share its id."""
+    prompt: Prompt
+    """What was to be gone on with."""
+    prompt_toxicity: int = Field(ge=0, le=2)
+    """As of a response."""
+    responses: tuple[ResponseToxicity, ...] = Field(min_length=1)
+    """Each response judged."""
+    groups: tuple[tuple[str, ...], ...]
+    """Response ids by preference, as in a ranking."""
+    labeler: Labeler
+    """Who judged."""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """What else the source said of it, untouched."""
+
+    @model_validator(mode="after")
+    def _groups_cover_responses(self) -> Self:
+        check_groups([judged.response.id for judged in self.responses], self.groups)
+        return self
+
+
+def check_groups(shown: Sequence[str], groups: Sequence[Sequence[str]]) -> None:
+    """Check that an order over responses names each of those that were shown exactly once.
+
+    Raises:
+        ValueError: it does not, two of those shown share an id, or a group is empty.
+    """
+    ranked = [response_id for group in groups for response_id in group]
+    if len(set(shown)) != len(shown):
+        raise ValueError(f"two responses share an id: {list(shown)}")
+    if unknown := [response_id for response_id in ranked if response_id not in shown]:
+        raise ValueError(f"groups name a response that does not exist: {unknown[0]!r}")
+    if len(set(ranked)) != len(ranked):
+        raise ValueError(f"groups name a response twice: {ranked}")
+    if missing := [response_id for response_id in shown if response_id not in ranked]:
+        raise ValueError(f"groups leave out response {missing[0]!r}")
+    if any(not group for group in groups):
+        raise ValueError("groups hold an empty group")

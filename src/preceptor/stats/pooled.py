@@ -5,7 +5,7 @@ from itertools import islice
 
 import numpy as np
 
-from preceptor.stats.intervals import Floats, draw_counts
+from preceptor.stats.intervals import Floats, Ints, draw_counts
 from preceptor.stats.label_table import LabelTable
 from preceptor.stats.measure import Clusters, Measure, bootstrap_measure
 
@@ -69,6 +69,32 @@ def _by_items(labels: LabelTable, counts: Floats, generator: np.random.Generator
 
 
 def _by_items_and_labelers(labels: LabelTable, counts: Floats, generator: np.random.Generator) -> Iterator[Resample]:
+    # Items with the same labels by the same labelers are one, too: two labelers on many items make few of them.
+    kinds, frequencies = _alike(labels)
     while True:
-        times = draw_counts(generator, len(labels.labeler_names))[labels.labelers]
-        yield labels.counts(times), labels.counts(times**2), draw_counts(generator, len(counts))
+        times = draw_counts(generator, len(kinds.labeler_names))[kinds.labelers]
+        drawn = generator.multinomial(len(counts), frequencies / len(counts)).astype(np.float64)
+        yield kinds.counts(times), kinds.counts(times**2), drawn
+
+
+def _alike(labels: LabelTable) -> tuple[LabelTable, Ints]:
+    """One item for all that have the same labels by the same labelers, and for each how many there are."""
+    cells = labels.labelers * len(labels.scale) + labels.values
+    order = np.lexsort((cells, labels.items))
+    sizes = np.bincount(labels.items, minlength=len(labels.item_names))
+    starts = np.cumsum(sizes) - sizes
+    items: list[Ints] = []
+    kept: list[Ints] = []
+    frequencies: list[Ints] = []
+    num = 0
+    for size in np.unique(sizes).tolist():
+        (chosen,) = np.nonzero(sizes == size)
+        rows = cells[order[starts[chosen][:, None] + np.arange(size)]]
+        found, times = np.unique(rows, axis=0, return_counts=True)
+        items.append(np.repeat(np.arange(num, num + len(found)), size))
+        kept.append(found.ravel())
+        frequencies.append(times)
+        num += len(found)
+    who, values = np.divmod(np.concatenate(kept), len(labels.scale))
+    table = LabelTable(labels.scale, tuple(range(num)), labels.labeler_names, np.concatenate(items), who, values)
+    return table, np.concatenate(frequencies)

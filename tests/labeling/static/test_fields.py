@@ -25,7 +25,8 @@ FORM = """
 READ = "const content = argument; m.readFields(document.forms[0], content); return content"
 WRITE = "m.writeFields(document.forms[0], argument); const c = {}; m.readFields(document.forms[0], c); return c"
 FULL = {
-    "text": "new", "count": 3, "ratings": {"A": {"note": "n", "likert": 10, "flags": ["y"]}}, "is_sure": True, "is_bad": False,
+    "text": "new", "count": 3, "ratings": {"A": {"note": "n", "likert": 10, "flags": ["y"]}},
+    "is_sure": True, "is_bad": False,
     "kind": "q", "examples": [{"given": "1"}, {"given": "2"}],
 }  # fmt: skip
 

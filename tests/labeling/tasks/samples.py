@@ -6,6 +6,7 @@ from typing import Any
 
 from preceptor.labeling.tasks.dialogue import DialogueItem
 from preceptor.labeling.tasks.prompt import PromptRequest
+from preceptor.labeling.tasks.screening import ScreeningItem
 from preceptor.records import Message, Record
 from tests.labeling.people import candidates, ranked
 
@@ -43,25 +44,48 @@ SAMPLES: dict[str, Sample] = {
         },
         bad=lambda shown: {"turns": [{"role": "user", "text": "Where is the Elbe?"}]},
     ),
-    "prompt": Sample(
     "evaluation": Sample(
         item=candidates(1, 3),
         answer=lambda shown: ranked(list(shown.letters)),
         bad=lambda shown: ranked(list(shown.letters)[1:]),
     ),
+    "prompt": Sample(
         item=PromptRequest(),
         answer=lambda shown: {"text": "Where is Paris?"},
         bad=lambda shown: {"text": ""},
     ),
-    "ranking": Sample(
     "prompt_labels": Sample(
         item=candidates(1).prompt,
         answer=lambda shown: {"use_case": "rewrite", "properties": ["ambiguous", "requests_opinion"]},
         bad=lambda shown: {"properties": ["ambiguous"]},
     ),
+    "ranking": Sample(
         item=candidates(1, 5),
         answer=lambda shown: ranked(list(shown.letters)),
         bad=lambda shown: ranked(list(shown.letters)[1:]),
+    ),
+    "screening": Sample(
+        item=ScreeningItem(
+            prompt=candidates(1).prompt,
+            responses=candidates(1, 3).responses,
+            topics=("Politics", "Religion", "Sports", "Teenagers’ slang"),
+        ),
+        answer=lambda shown: {
+            "sensitive": {"prompt": False, "A": True, "B": False, "C": False},
+            "topics": ["Religion"],
+        },
+        bad=lambda shown: {"sensitive": {"prompt": False, "A": True}},
+    ),
+    "toxicity": Sample(
+        item=candidates(1, 3),
+        answer=lambda shown: {
+            "prompt_toxicity": 1,
+            "responses": {
+                letter: {"toxicity": 0, "relative_toxicity": -1, "continuity": 5, "rank": 2 if name == "p1-0" else 1}
+                for letter, name in shown.letters.items()
+            },
+        },
+        bad=lambda shown: {"prompt_toxicity": 1, "responses": {}},
     ),
 }
 """Kind → its sample. Whoever adds a kind adds one."""

@@ -118,6 +118,15 @@ def set_language(
     return response
 
 
+@router.post("/account/sensitive")
+def show_sensitive(request: Request, shows: bool = Form(False), labeler: Labeler = Depends(me)) -> Response:
+    """See texts that may be offensive at once, or only after uncovering each."""
+    with room_of(request).database.write() as session:
+        kept = session.get_one(Labeler, labeler.id)
+        kept.profile = {**kept.profile, "shows_sensitive": shows}
+    return redirect(request, "/account")
+
+
 @router.get("/account")
 def account_page(request: Request, labeler: Labeler = Depends(me)) -> Response:
     """One's own password, language and tokens."""

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import Field, JsonValue
 
@@ -16,7 +16,7 @@ from preceptor.config import BaseConfig
 from preceptor.labeling.outcomes import Missing
 from preceptor.records import Labeler, Message, Record
 
-Scale = Literal["nominal", "ordinal", "ranking"]
+Scale = Literal["nominal", "ordinal", "ranking", "flags"]
 
 
 class Respond(Protocol):
@@ -64,17 +64,28 @@ class Concern:
     values: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What an answer says of one thing, in a form that agreement can be measured on."""
 
     measure: str
-    """What is judged: 'ranking', 'likert', 'hallucination', …"""
+    """What is judged: 'ranking', 'likert', 'use_case', …"""
     scale: Scale
     unit: str
     """What is judged, the same for all labelers: a response's id, or '' for the item as a whole."""
-    value: int | bool | str | tuple[tuple[str, ...], ...]
-    """A category (nominal), a number (ordinal), or groups of response ids from best to worst (ranking)."""
+    value: int | bool | str | tuple[str, ...] | tuple[tuple[str, ...], ...]
+    """A category (nominal), a number (ordinal), groups of response ids from best to worst (ranking), or the names of
+    what was ticked (flags), each of which is a measure of its own."""
+    among: tuple[str, ...] = ()
+    """All that could be ticked."""
+
+    def ranks(self) -> dict[str, int]:
+        """Of a ranking the rank of each response id: 0 is best, equal is tied."""
+        groups = self.value if isinstance(self.value, tuple) else ()
+        return {name: rank for rank, group in enumerate(groups) for name in group}
+
+    def ticked(self) -> tuple[str, ...]:
+        """Of flags those that were ticked."""
+        return tuple(str(name) for name in self.value) if isinstance(self.value, tuple) else ()
 
 
 @dataclass(frozen=True)

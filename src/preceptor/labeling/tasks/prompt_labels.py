@@ -104,5 +104,7 @@ class PromptLabelsTask(Task):
 
     def judgements(self, item: Prompt, shown: PromptLabelsShown, answer: PromptLabelsAnswer) -> list[Judgement]:
         """The use case, and each property that was asked about."""
-        found = [Judgement("use_case", "nominal", "", str(answer.use_case))]
-        return found + [Judgement(name, "nominal", "", name in answer.properties) for name in shown.properties]
+        return [
+            Judgement("use_case", "nominal", "", str(answer.use_case)),
+            Judgement("properties", "flags", "", tuple(answer.properties), tuple(shown.properties)),
+        ]

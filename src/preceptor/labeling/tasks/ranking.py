@@ -8,15 +8,11 @@ from pydantic import Field, JsonValue, model_validator
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.tasks.base import Concern, Judgement, StageSettings, Task, Work, shuffled
+from preceptor.labeling.tasks.letters import LETTERS, MAX_RESPONSES, Board, Lettered
 from preceptor.records import FLAGS, Candidates, Flag, Ranking, Rating, Record
 
-LETTERS = "ABCDEFGHI"
-MAX_RESPONSES = len(LETTERS)
 CONTRADICTION = 2
 """Likert points by which a rank may contradict the ratings before it is asked about."""
-
-Board = tuple[tuple[str, ...], ...]
-"""Letters in groups, best first; who ties shares a group."""
 
 
 class RankingSettings(StageSettings):
@@ -28,18 +24,11 @@ class RankingSettings(StageSettings):
     """Share of items in which one response is shown twice; the two must tie."""
 
 
-class RankingShown(Record):
+class RankingShown(Lettered):
     """What was drawn for one labeler."""
 
-    order: tuple[str, ...]
-    """Response ids as shown: the first is A. One may be there twice."""
     board: Literal["sorted", "empty"]
     """Whether the board began sorted by the ratings."""
-
-    @property
-    def letters(self) -> dict[str, str]:
-        """Letter → response id."""
-        return dict(zip(LETTERS, self.order, strict=False))
 
     @property
     def duplicate(self) -> tuple[str, str] | None:
@@ -118,13 +107,8 @@ class RankingTask(Task):
 
     def view(self, item: Candidates, shown: RankingShown, settings: Any) -> dict[str, Any]:
         """The conversation, the texts by letter; nothing about who wrote them."""
-        texts = {response.id: response.text for response in item.responses}
-        return {
-            "messages": [message.model_dump() for message in item.prompt.messages],
-            "responses": [{"letter": letter, "text": texts[name]} for letter, name in shown.letters.items()],
-            "board": shown.board,
-            "flags": list(FLAGS),
-        }
+        messages = [message.model_dump() for message in item.prompt.messages]
+        return {"messages": messages, "responses": shown.texts(item), "board": shown.board, "flags": list(FLAGS)}
 
     def start(self, item: Candidates, shown: RankingShown, settings: Any) -> dict[str, JsonValue]:
         """Nothing rated, nothing on the board."""
@@ -190,14 +174,13 @@ class RankingTask(Task):
         return [ranking, *ratings]
 
     def judgements(self, item: Candidates, shown: RankingShown, answer: RankingAnswer) -> list[Judgement]:
-        """The ranking, each Likert rating, each flag."""
+        """The ranking, each Likert rating, the flags."""
         found = [Judgement("ranking", "ranking", "", groups_of(shown, answer.groups))]
+        names, copies = shown.letters, second(shown)
         for letter, rating in sorted(answer.ratings.items()):
-            if letter in second(shown):
-                continue
-            name = shown.letters[letter]
-            found.append(Judgement("likert", "ordinal", name, rating.likert))
-            found += [Judgement(flag, "nominal", name, flag in rating.flags) for flag in FLAGS]
+            if letter not in copies:
+                found.append(Judgement("likert", "ordinal", names[letter], rating.likert))
+                found.append(Judgement("flags", "flags", names[letter], rating.flags, FLAGS))
         return found
 
     def is_attentive(self, item: Candidates, shown: RankingShown, answer: RankingAnswer) -> bool | None:

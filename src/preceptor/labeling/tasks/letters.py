@@ -1,0 +1,26 @@
+"""Responses under letters: in another order for each labeler, and without a word of who wrote them."""
+
+from preceptor.records import Candidates, Record
+
+LETTERS = "ABCDEFGHI"
+MAX_RESPONSES = len(LETTERS)
+
+Board = tuple[tuple[str, ...], ...]
+"""Letters in groups, best first; who ties shares a group."""
+
+
+class Lettered(Record):
+    """The order in which one labeler sees responses."""
+
+    order: tuple[str, ...]
+    """Response ids as shown: the first is A. One may be there twice."""
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """Letter → response id."""
+        return dict(zip(LETTERS, self.order, strict=False))
+
+    def texts(self, item: Candidates) -> list[dict[str, str]]:
+        """What a page shows of the responses: letters and texts."""
+        texts = {response.id: response.text for response in item.responses}
+        return [{"letter": letter, "text": texts[name]} for letter, name in self.letters.items()]
