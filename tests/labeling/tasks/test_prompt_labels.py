@@ -99,6 +99,6 @@ def test_who_finds_the_intent_unclear_is_reminded_of_skipping() -> None:
 
 def test_agreement_is_measured_on_what_was_asked() -> None:
     answer = PromptLabelsAnswer(use_case="chat", properties=("ambiguous",))
-    found = {one.measure: one.value for one in TASK.judgements(GUESSED, SOME, answer)}
-    assert found == {"use_case": "chat", "ambiguous": True, "closed_domain": False}
-    assert {one.scale for one in TASK.judgements(GUESSED, SOME, answer)} == {"nominal"}
+    use_case, properties = TASK.judgements(GUESSED, SOME, answer)
+    assert use_case == ("use_case", "nominal", "", "chat", ())
+    assert properties == ("properties", "flags", "", ("ambiguous",), ("ambiguous", "closed_domain"))
