@@ -6,6 +6,7 @@ Nothing notes that an answer was followed but the item that came of it, so what 
 import logging
 import threading
 import time
+from typing import get_args
 
 from sqlalchemy import Row, String, cast, exists, select
 from sqlalchemy.orm import Session, aliased
@@ -17,7 +18,7 @@ from preceptor.labeling.stages import NewItem, add_items, add_stage, settings_of
 from preceptor.labeling.tasks import Respond, Work, kinds
 from preceptor.records import Labeler
 from preceptor.store import Database
-from preceptor.store.tables import Answer, Item, Stage
+from preceptor.store.tables import Answer, Group, Item, Stage
 from preceptor.store.tables import Labeler as Account
 
 EVERY_S = 2.0
@@ -76,7 +77,8 @@ class Follower:
             return 0
         with self._database.write() as session:
             # Whose answer it was knows too much to judge what came of it.
-            return add_items(session, _target(session, stage), [NewItem(key, found, account.id)], now=time.time())
+            target = _target(session, stage, account.group)
+            return add_items(session, target, [NewItem(key, found, account.id)], now=time.time())
 
     def _run(self) -> None:
         pause = EVERY_S
@@ -89,9 +91,10 @@ class Follower:
                 pause = LATER_S
 
 
-def target_name(stage: Stage) -> str:
-    """The stage that a stage's follow-ups go to."""
-    return f"{stage.name}-{task_of(stage).follow_up_kind}"
+def target_name(stage: Stage, group: Group) -> str:
+    """The stage that follow-ups of a group's answers go to. What held-out labelers wrote must not train by a detour."""
+    name = f"{stage.name}-{task_of(stage).follow_up_kind}"
+    return name if group == "training" else f"{name}-held-out"
 
 
 def _stages(session: Session) -> list[Stage]:
@@ -103,8 +106,8 @@ def _stages(session: Session) -> list[Stage]:
 def _waiting(session: Session, stage: Stage) -> list[Row[Item, Answer, Account]]:
     """Answers of a stage of which no item came yet."""
     made = aliased(Item)
-    target = select(Stage.id).where(Stage.name == target_name(stage)).scalar_subquery()
-    followed = exists().where(made.stage_id == target, made.key == Item.key + "-" + cast(Answer.id, String))
+    targets = select(Stage.id).where(Stage.name.in_([target_name(stage, group) for group in get_args(Group)]))
+    followed = exists().where(made.stage_id.in_(targets), made.key == Item.key + "-" + cast(Answer.id, String))
     statement = (
         select(Item, Answer, Account)
         .join(Answer, Answer.item_id == Item.id)
@@ -114,8 +117,8 @@ def _waiting(session: Session, stage: Stage) -> list[Row[Item, Answer, Account]]
     return list(session.execute(statement.order_by(Answer.id)))
 
 
-def _target(session: Session, stage: Stage) -> Stage:
-    """The stage for what a stage asks for; it is made with the first."""
-    name, kind = target_name(stage), str(task_of(stage).follow_up_kind)
+def _target(session: Session, stage: Stage, group: Group) -> Stage:
+    """The stage for what a group's answers ask for; it is made with the first."""
+    name, kind = target_name(stage, group), str(task_of(stage).follow_up_kind)
     found = session.scalar(select(Stage).where(Stage.name == name))
-    return found or add_stage(session, name, kind, group=stage.group, round=stage.round, now=time.time())
+    return found or add_stage(session, name, kind, group=group, round=stage.round, now=time.time())

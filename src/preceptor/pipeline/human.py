@@ -38,18 +38,22 @@ class HumanFeedback:
         self._data = data
         self._labels = recipe.labels
 
-    def imported(self, record: type[RecordT]) -> list[RecordT]:
-        """All rows of one kind, over the artifacts in the order of their names."""
+    def imported(self, record: type[RecordT], *, without: str | None = None) -> list[RecordT]:
+        """All rows of one kind, over the artifacts in the order of their names; `without` those of a labeler group."""
         kind = next(name for name, kept in KINDS.items() if kept is record)
         rows: list[RecordT] = []
         for path in sorted(self._data.glob("*/manifest.json")):
-            if read_manifest(path.parent).kind == kind:
+            manifest = read_manifest(path.parent)
+            if manifest.kind == kind and manifest.notes.get("labeler_group", "") != without:
                 rows.extend(read_artifact(path.parent, record).rows)
         return rows
 
     def prompts(self) -> list[Prompt]:
-        """Imported prompts, and those of imported demonstrations and rankings when there are no others."""
-        prompts = self.imported(Prompt)
+        """Imported prompts, and those of imported demonstrations and rankings when there are no others.
+
+        Without those that held-out labelers wrote, which would train the policy.
+        """
+        prompts = self.imported(Prompt, without="held_out")
         if not prompts:
             labeled = [*self.imported(Demonstration), *self.imported(Ranking)]
             prompts = list({row.prompt.id: row.prompt for row in labeled}.values())

@@ -14,6 +14,8 @@ from preceptor.labeling.following import Follower
 from preceptor.labeling.room import Room
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.labeling.tasks import kinds
+from preceptor.pipeline.human import HumanFeedback
+from preceptor.pipeline.recipe import Recipe
 from preceptor.store import Database
 from tests.labeling.people import add_people, add_ranking_stage, ranked
 from tests.labeling.rooms import SECRET, Program
@@ -92,6 +94,9 @@ def test_nothing_that_they_wrote_is_in_what_trains(store: Database, tmp_path: Pa
     for name, artifact in written.items():
         words = "".join(path.read_text(encoding="utf-8") for path in artifact.path.iterdir() if path.is_file())
         assert (MARK in words) <= (name in held_out), f"{name} has what a held-out labeler wrote"
+    prompts = HumanFeedback(tmp_path, Recipe()).prompts()
+    assert prompts
+    assert not [prompt for prompt in prompts if MARK in prompt.text], "they would be prompts of reinforcement learning"
     everything = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.jsonl"))
     assert MARK in everything, "or this test would prove nothing"
 

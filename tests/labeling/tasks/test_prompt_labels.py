@@ -100,5 +100,5 @@ def test_who_finds_the_intent_unclear_is_reminded_of_skipping() -> None:
 def test_agreement_is_measured_on_what_was_asked() -> None:
     answer = PromptLabelsAnswer(use_case="chat", properties=("ambiguous",))
     use_case, properties = TASK.judgements(GUESSED, SOME, answer)
-    assert (use_case.measure, use_case.scale, use_case.value) == ("use_case", "nominal", "chat")
-    assert (properties.scale, properties.ticked(), properties.among) == ("flags", ("ambiguous",), SOME.properties)
+    assert use_case == ("use_case", "nominal", "", "chat", ())
+    assert properties == ("properties", "flags", "", ("ambiguous",), ("ambiguous", "closed_domain"))
