@@ -163,7 +163,8 @@ def known_demonstrations(project: Project) -> Artifact[Demonstration]:
     made = project.directory / "artifacts" / "demonstrations"
     if project.recipe.feedback == "simulated" and made.is_dir():
         return read_artifact(made, Demonstration)
-    rows = HumanFeedback(project.data, project.recipe).imported(Demonstration)
+    imported = HumanFeedback(project.data, project.recipe).imported(Demonstration)
+    rows = [row for row in imported if row.labeler.group == "training"]
     return project.keep("demonstrations-known", rows or best_responses(ranking_sets(project)[0].rows), "demonstrations")
 
 
