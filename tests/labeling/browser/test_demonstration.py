@@ -1,5 +1,6 @@
 """A demonstration, written in a real Chromium: by mouse, by keyboard alone, with a model's suggestion."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,11 +15,16 @@ PROMPT = Prompt(id="p1", messages=(Message(role="user", content="Where is **Pari
 
 
 class Model:
-    """Says always the same."""
+    """Says always the same, once it is let speak."""
 
     name = "sft-1"
 
+    def __init__(self) -> None:
+        self.may_speak = threading.Event()
+        self.may_speak.set()
+
     def __call__(self, messages: Sequence[Message], *, seed: int = 0) -> str:
+        assert self.may_speak.wait(60)
         return "It is in **France**. <script>alert(1)</script>"
 
 
@@ -100,3 +106,20 @@ def test_a_suggestion_that_is_ignored_stays_on_record(rooms: Rooms) -> None:
     (record,) = at.records()
     assert isinstance(record, Demonstration)
     assert (record.metadata["origin"], record.metadata["taken_after_s"]) == ("typed", None)
+
+
+def test_what_is_written_while_the_model_thinks_stays(rooms: Rooms) -> None:
+    at = rooms.begin("demonstration", PROMPT, settings={"suggestions": True})
+    model, field = rooms.visits.server.room.respond, at.page.get_by_label("Response of the assistant")
+    assert isinstance(model, Model)
+    model.may_speak.clear()
+    field.fill("In the north")
+    at.page.get_by_role("button", name="Suggest a response").click()
+    field.fill("In the north of France.")
+    at.page.wait_for_timeout(700)  # longer than a draft waits before it is saved
+    model.may_speak.set()
+    expect(at.page.get_by_role("region", name="Suggestion of a model")).to_contain_text("France")
+    expect(field).to_have_value("In the north of France.")
+    at.submit()
+    assert at.answer().content["response"] == "In the north of France."
+    assert at.answer().content["suggestion"]["taken_after_s"] is None

@@ -7,7 +7,8 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import delete, update
 
 from preceptor.labeling import guidelines
-from preceptor.store.tables import Answer, Claim, Draft, SignIn, Skip
+from preceptor.store.tables import Answer, Claim, Comment, Draft, SignIn, Skip
+from tests.hostile import HOSTILE
 from tests.labeling.browser.visits import Visits, add_rankings
 from tests.labeling.rooms import Server
 
@@ -201,6 +202,7 @@ def test_skipping_asks_only_when_something_was_done(server: Server, visits: Visi
     page.keyboard.press("s")
     dialog = page.get_by_role("dialog", name="Skip this task?")
     dialog.get_by_role("button", name="Go on with it").click()
+    expect(dialog).to_have_count(0)
     assert len(visits.rows(Skip)) == 1
     page.keyboard.press("s")
     left(page, dialog.get_by_role("button", name="Skip").click)
@@ -241,6 +243,20 @@ def test_pressing_submit_twice_submits_once_and_it_can_be_corrected(server: Serv
     page.get_by_role("button", name="Submit as it is").click()
     page.wait_for_url(server.url + "/")
     assert [answer.status for answer in visits.rows(Answer)] == ["counted", "revision"]
+
+
+def test_questions_reach_the_researchers(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    page = visits.at_task()
+    page.get_by_text("Questions", exact=True).click()
+    for words in ["What of **ties**?", "\n\n".join(HOSTILE)[:9000]]:
+        page.get_by_label("Your question or remark").fill(words)
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_label("Your question or remark")).to_have_value("")
+    expect(page.locator(".thread > li")).to_have_count(2)
+    assert page.locator(".thread strong").first.inner_text() == "ties"
+    assert page.evaluate("window.owned") is None
+    assert visits.rows(Comment)[0].text == "What of **ties**?"
 
 
 def test_a_guideline_is_open_until_one_has_read_it(server: Server, visits: Visits) -> None:

@@ -24,7 +24,7 @@ from preceptor.labeling.security import HEADERS, MAX_BODY, Guard
 from preceptor.labeling.server import open_room
 from preceptor.store import Database
 from preceptor.store.tables import Invitation, SignIn
-from tests.labeling.people import PASSWORD, add_ranking_stage, labeler_named
+from tests.labeling.people import PASSWORD, add_people, add_ranking_stage, labeler_named
 from tests.labeling.rooms import Program, Server, Visitor, sign_in_token
 
 Visit = Callable[[str | None], Visitor]
@@ -212,6 +212,34 @@ def test_a_body_that_is_none_is_refused(at_item: Visitor, action: str) -> None:
         assert reply.status_code in (400, 422), (body[:60], reply.status_code)
         assert set(reply.json() if "json" in reply.headers["content-type"] else {"error"}) == {"error"}
     assert at_item.get("/items/1").status_code == 200
+
+
+def test_what_cannot_be_kept_as_it_is_does_no_harm(store: Database) -> None:
+    """Halves of characters and NUL reach every place that keeps text; the pages that show them stand."""
+    add_people(store)
+    add_ranking_stage(store, 1)
+    room = Room(store, b"0" * 64)
+    anna, ada = Visitor(room, "anna"), Visitor(room, "ada")
+    anna.get("/stages/1/next")
+    odd = "a\x00b"
+    halves = b'{"content": {"note": "\\ud83d", "\\udc00": ["\\ud800"]}, "revision": 0}'
+    headers = {"X-CSRF-Token": anna.csrf, "content-type": "application/json"}
+    assert anna.client.put("/items/1/draft", content=halves, headers=headers).status_code == 200
+    assert anna.send("PUT", "/items/1/draft", {"content": {}, "revision": 0}).json() == {
+        "revision": 1, "content": {"note": "?", "?": ["?"]},
+    }  # fmt: skip
+    assert anna.send("PUT", "/items/1/draft", {"content": {"note": odd}, "revision": 1}).status_code == 200
+    assert anna.send("POST", "/items/1/comments", {"text": odd}).status_code == 200
+    assert anna.post("/account/tokens", name=odd).status_code == 200
+    assert ada.post("/admin/invitations", note=odd).status_code == 200
+    assert ada.post("/admin/guidelines", name="helpful", text=odd, note=odd).status_code == 303
+    assert ada.get("/admin/guidelines/a%00b").status_code in (200, 404)
+    assert anna.post("/login", name=odd, password=odd).status_code == 422
+    for visitor, path in ((anna, "/items/1"), (anna, "/account"), (ada, "/admin/people"), (ada, "/admin")):
+        assert visitor.get(path).status_code == 200, path
+    program = Program(room, "anna")
+    assert program.send("GET", "items/1").json()["content"]["note"] == odd
+    assert anna.send("POST", "/items/1/skip", {"reason": odd}).status_code == 200
 
 
 def exchange(server: Server, *parts: bytes, pause_s: float = 0.0) -> tuple[str, str]:

@@ -7,10 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from preceptor.labeling import accounts, answers, assignment, guidelines
+from preceptor.labeling.app import create_app
 from preceptor.labeling.room import Room
+from preceptor.labeling.screening import alias_of
+from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.store import Database
-from preceptor.store.tables import Claim, Labeler, Token
-from tests.labeling.people import PEOPLE, add_people, add_ranking_stage, ranked
+from preceptor.store.tables import Answer, Claim, Labeler, Token
+from tests.labeling.people import PEOPLE, add_people, add_ranking_stage, candidates, ranked
 from tests.labeling.rooms import SECRET, Program, Visitor
 
 ANYBODY = {"nobody", *PEOPLE}
@@ -34,6 +37,10 @@ PAGES = {
     "POST /admin/invitations": ADMINS, "POST /admin/people/{labeler_id}/standing": ADMINS,
     "POST /admin/people/{labeler_id}/forget": ADMINS, "GET /admin/guidelines/{name}": ADMINS,
     "POST /admin/guidelines": ADMINS,
+    "GET /admin/screening": ADMINS, "POST /admin/screening/cutoffs": ADMINS, "POST /admin/screening/{alias}": ADMINS,
+    "GET /research": {"rosa"}, "GET /research/demonstrations": {"rosa"},
+    "POST /research/demonstrations/{answer_id}": {"rosa"},
+    "GET /research/questions": STAFF, "POST /research/questions/{item_id}/{labeler_id}": STAFF,
 }  # fmt: skip
 WORK = {
     "PUT /items/{item_id}/draft": OWNER, "POST /items/{item_id}/heartbeat": OWNER, "POST /items/{item_id}/check": OWNER,
@@ -58,10 +65,17 @@ BODIES: dict[str, Any] = {
     "preview": {"content": ranked("ABCD")}, "comments": {"text": "a question"},
 }  # fmt: skip
 
+FIELDS = {
+    "name": "a", "text": "b", "state": "open", "overlap": 1, "standing": "active", "language": "en", "likert": 6,
+    "flagging": 75, "ranking": 75, "demonstration": 6, "is_taken": True,
+}  # fmt: skip
+"""What any form of a page may ask for."""
+
 
 @pytest.fixture
 def room(sqlite_store: Database) -> Room:
-    """A room in which anna has claimed an item, bert another, and each has a token."""
+    """A room in which anna has claimed an item and asked about it, bert another, and each has a token; carl, who wants
+    to be a labeler, has written a demonstration."""
     people = add_people(sqlite_store)
     stage = add_ranking_stage(sqlite_store, 10)
     now = time.time()
@@ -69,7 +83,15 @@ def room(sqlite_store: Database) -> Room:
         guidelines.publish(session, "helpful", "text", note="", by=None, now=now)
         for name in ("anna", "bert"):
             accounts.new_token(session, people[name], "mine", now)
-            assignment.claim_next(session, people[name], stage.id, now=now)
+            claim = assignment.claim_next(session, people[name], stage.id, now=now)
+            assert claim is not None
+            answers.comment(session, people[name], claim.item_id, "what is a tie?", now=now)
+        screening = add_stage(session, "screening", "demonstration", group=None, is_screening=True, now=now)
+        add_items(session, screening, [NewItem("p", candidates(0).prompt)], now=now)
+        claim = assignment.claim_next(session, people["carl"], screening.id, now=now)
+        assert claim is not None
+        written = {"response": "A good one."}
+        answers.submit(session, people["carl"], claim.item_id, written, guideline_id=None, active_s=9, now=now)
     return Room(sqlite_store, SECRET)
 
 
@@ -79,7 +101,12 @@ def filled(path: str, room: Room) -> str:
         anna = session.scalars(select(Labeler).where(Labeler.name == "anna")).one()
         item = session.scalars(select(Claim.item_id).where(Claim.labeler_id == anna.id)).one()
         token = session.scalars(select(Token.id).where(Token.labeler_id == anna.id)).first()
-    return path.format(item_id=item, token_id=token, stage_id=1, labeler_id=anna.id, name="helpful", token="unknown")
+        carl = session.scalars(select(Labeler.id).where(Labeler.name == "carl")).one()
+        answer = session.scalars(select(Answer.id).where(Answer.labeler_id == carl)).one()
+    return path.format(
+        item_id=item, token_id=token, stage_id=1, labeler_id=anna.id, name="helpful", token="unknown",
+        answer_id=answer, alias=alias_of(SECRET, carl),
+    )  # fmt: skip
 
 
 def routes(app: Any) -> set[str]:
@@ -89,6 +116,12 @@ def routes(app: Any) -> set[str]:
 
 def api_of(app: Any) -> Any:
     return next(route.app for route in app.routes if getattr(route, "path", "") == "/api/v1")
+
+
+def test_every_route_says_who_may(room: Room) -> None:
+    app = create_app(room)
+    assert routes(app) == set(PAGES) | set(WORK)
+    assert routes(api_of(app)) == set(API) | set(WORK)
 
 
 @pytest.mark.parametrize("name", sorted(ANYBODY))
@@ -106,7 +139,7 @@ def test_each_page_with_each_role(room: Room, name: str) -> None:
         elif method == "GET":
             reply = visitor.get(path)
         else:
-            reply = visitor.post(path, name="a", text="b", state="open", overlap=1, standing="active", language="en")
+            reply = visitor.post(path, **FIELDS)
         if name == "nobody" and "nobody" not in allowed:
             is_right = reply.status_code == 401 or reply.headers.get("location", "").startswith("/login")
         elif path == "/join/unknown":
@@ -192,7 +225,7 @@ def test_labelers_do_not_see_each_others_threads(room: Room) -> None:
 
 
 def _undo(room: Room) -> None:
-    """Give anna her claim and her name back after a call that took them."""
+    """Give anna her claim and her name back after a call that took them, and let carl be a candidate again."""
     with room.database.write() as session:
         labelers = {one.name: one for one in session.scalars(select(Labeler))}
         if "anna" not in labelers:
@@ -201,5 +234,6 @@ def _undo(room: Room) -> None:
             labelers["anna"] = lost
         if not session.scalars(select(Claim).where(Claim.labeler_id == labelers["anna"].id)).first():
             assignment.claim_next(session, labelers["anna"], 1, now=time.time())
+        labelers["carl"].standing = "candidate"
         if not accounts.tokens_of(session, labelers["anna"]):
             accounts.new_token(session, labelers["anna"], "mine", time.time())

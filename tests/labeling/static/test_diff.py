@@ -1,5 +1,6 @@
 """The word diff marks a longest common subsequence, and gives up where marks would not help."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,24 @@ def longest_common(left: list[str], right: list[str]) -> int:
         for index, other in enumerate(right):
             before, row[index + 1] = row[index + 1], before + 1 if one == other else max(row[index + 1], row[index])
     return row[-1]
+
+
+def test_common_words_are_a_longest_common_subsequence(run: Run) -> None:
+    draw = random.Random(0)
+    pairs = [
+        [[draw.choice("abcd") for _ in range(draw.randint(0, 25))] for _ in range(2)]
+        for _ in range(400)
+    ]  # fmt: skip
+    results = run("diff.js", "return argument.map(([left, right]) => m.commonWords(left, right))", pairs)
+    assert sum(common is not None for common in results) > 200
+    for (left, right), common in zip(pairs, results, strict=True):
+        if common is None:
+            assert longest_common(left, right) < min(len(left), len(right)) / 2
+            continue
+        kept_left = [word for word, is_common in zip(left, common["left"], strict=True) if is_common]
+        kept_right = [word for word, is_common in zip(right, common["right"], strict=True) if is_common]
+        assert kept_left == kept_right
+        assert len(kept_left) == longest_common(left, right)
 
 
 def test_words_know_where_they_start(run: Run) -> None:

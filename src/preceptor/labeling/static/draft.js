@@ -54,12 +54,17 @@ export class Draft {
     this.#saveIn(PAUSE_MS);
   }
 
-  /** Takes over what the server made of the content. */
-  replace(content, revision) {
-    this.content = content;
-    this.#base = structuredClone(content);
-    this.#revision = revision;
-    this.on.replaced(content);
+  /**
+   * Lets the server change what is saved: `ask(content, revision)` gives its reply. Nothing is saved until it is there,
+   * and what is written in the meantime stays.
+   */
+  async act(ask) {
+    if (!(await this.save())) return;
+    this.#running = this.#act(ask).finally(() => {
+      this.#running = null;
+    });
+    await this.#running;
+    await this.save();
   }
 
   /** Forgets what is not saved, so that the page can be left. */
@@ -75,6 +80,15 @@ export class Draft {
       this.#running = null;
     });
     return this.#running;
+  }
+
+  async #act(ask) {
+    let reply;
+    do {
+      reply = await ask(structuredClone(this.content), this.#revision);
+      if ([200, 409].includes(reply?.status)) await this.#merge(reply.body);
+    } while (reply?.status === 409);
+    return this.isSaved;
   }
 
   #saveIn(milliseconds) {

@@ -6,6 +6,7 @@ import { formatted } from "./preview.js";
 
 export class SuggestionPanel {
   #shown = null;
+  #drawn = Promise.resolve();
   #shownAt = 0;
 
   /**
@@ -21,7 +22,7 @@ export class SuggestionPanel {
     this.ask.addEventListener("click", () => this.suggest());
     bind("ask", "a", _("Suggest a response"), () => this.suggest(), () => !this.ask.hidden);
     this.panel.querySelector("#take").addEventListener("click", () => this.take());
-    bind("take", "t", _("Put the suggestion into the text"), () => this.take(), () => !this.panel.hidden);
+    bind("take", "t", _("Put the suggestion into the text"), () => this.take(), () => this.#canTake);
     // Who copies from the suggestion takes it, too.
     this.text.addEventListener("copy", () => this.#note());
     task.onReplace(() => this.show());
@@ -30,23 +31,40 @@ export class SuggestionPanel {
   }
 
   async suggest() {
-    this.ask.disabled = true;
+    this.#wait(true);
     this.task.say(_("Waiting for the model"));
     await this.task.act({ do: "suggest" });
-    this.ask.disabled = false;
+    this.#wait(false);
+    await this.#drawn;
     if (this.panel.hidden) return;
     this.task.say(_("A suggestion is there"));
     this.text.focus();
   }
 
-  async show() {
+  show() {
     const { suggestion } = this.task.content;
     this.panel.hidden = !suggestion;
     this.ask.hidden = !this.when() || Boolean(suggestion && !this.isRepeatable);
     if (!suggestion || this.#shown === suggestion.text) return;
     this.#shown = suggestion.text;
     this.#shownAt = performance.now();
-    this.text.innerHTML = await formatted(this.task, { ...this.task.content, [this.area.name]: suggestion.text });
+    this.#drawn = this.#draw(suggestion.text);
+  }
+
+  async #draw(text) {
+    const html = await formatted(this.task, { ...this.task.content, [this.area.name]: text });
+    if (html === null) this.text.textContent = text;
+    else this.text.innerHTML = html;
+  }
+
+  /** Another suggestion is on its way: the one that is there goes, and cannot be taken any more. */
+  #wait(isWaiting) {
+    this.ask.disabled = isWaiting;
+    this.panel.querySelector("#take").disabled = isWaiting;
+  }
+
+  get #canTake() {
+    return !this.panel.hidden && !this.ask.disabled;
   }
 
   /** Puts the suggestion where the labeler writes: at the cursor, or after what is there. */

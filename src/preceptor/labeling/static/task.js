@@ -80,12 +80,12 @@ const task = {
     place("said").textContent = words;
   },
   /** Lets the server do something with the content. */
-  async act(action) {
-    if (!(await draft.save())) return;
-    const body = { action, content: draft.content, revision: draft.revision };
-    const reply = await post("act", body);
-    if (reply?.status === 200) draft.replace(reply.body.content, reply.body.revision);
-    else if (reply) complain(reply.body?.error);
+  act(action) {
+    return draft.act(async (content, revision) => {
+      const reply = await post("act", { action, content, revision });
+      if (reply && ![200, 409].includes(reply.status)) complain(reply.body?.error);
+      return reply;
+    });
   },
 };
 
