@@ -196,12 +196,16 @@ def label(
 def quickstart(
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
     directory: Annotated[Path, typer.Option(help="Project folder to make or to go on in.")] = Path("quickstart"),
+    through_server: Annotated[
+        bool, typer.Option("--through-server", help="The simulated labelers work in the labelling room, over HTTP.")
+    ] = False,
     set_: SetOption = None,
 ) -> None:
     """The whole story on the bundled model with simulated labelers, in minutes."""
     from preceptor.quickstart import run_quickstart
 
-    _report(run_quickstart(directory, seed, set_ or []), directory)
+    overrides = [*(["labels.through_server=true"] if through_server else []), *(set_ or [])]
+    _report(run_quickstart(directory, seed, overrides), directory)
 
 
 @app.command()

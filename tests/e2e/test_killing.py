@@ -83,7 +83,7 @@ def ppo_ptx(finished: Finished, project: Project) -> Done:
     assert config.kl.type == "adaptive"
     assert config.ema_decay > 0
     judges = {"score": finished.model("reward_model")}
-    feedback = choose_feedback(project.recipe, finished.project.data)
+    feedback = choose_feedback(finished.project)
     watch = watcher(project, feedback, judges, finished.model("sft"), finished.artifact("prompts-test", Prompt).rows)
     return rl_stage(
         project, config, finished.model("sft"), finished.model("reward_model"), finished.artifact("prompts-rl", Prompt),
@@ -189,7 +189,7 @@ def test_other_settings_redo_only_what_depends_on_them(finished: Finished, tmp_p
 def test_the_order_of_work_is_that_of_the_data(finished: Finished) -> None:
     """Feedback is asked again on each run, and gives the same artifacts."""
     project = open_planted(finished.project.directory)
-    feedback = choose_feedback(project.recipe, project.data)
+    feedback = choose_feedback(project)
     sets, _ = collect(project, feedback)
     demonstrations(project, feedback, sets)
     for name, manifest in project.kept.items():

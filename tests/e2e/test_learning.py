@@ -41,7 +41,7 @@ class Story:
     def __init__(self, directory: Path) -> None:
         recipe = load_config(Recipe, SHIPPED_RECIPES / "quickstart.yaml", [*SMALLER, "num_threads=1"])
         self.project = Project(directory, recipe, lambda text: None)
-        self.feedback = choose_feedback(recipe, self.project.data)
+        self.feedback = choose_feedback(self.project)
         self.sets, self.documents = collect(self.project, self.feedback)
         self.train, valid = demonstrations(self.project, self.feedback, self.sets)
         self.sft = sft_stage(self.project, self.train, valid, self.documents["train"])

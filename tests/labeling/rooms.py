@@ -1,13 +1,11 @@
 """A room that is served: in this process for programs, on a real port for browsers. See `conftest.py`."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 from fastapi.testclient import TestClient
 from playwright.sync_api import BrowserContext
 
@@ -16,6 +14,7 @@ from preceptor.labeling.app import create_app
 from preceptor.labeling.pages.scope import COOKIE
 from preceptor.labeling.room import Room
 from preceptor.labeling.security import forgery_token
+from preceptor.labeling.server import serve_beside
 from preceptor.store import Database
 from tests.labeling.people import labeler_named
 
@@ -93,14 +92,5 @@ class Server:
 @contextmanager
 def serving(room: Room) -> Iterator[Server]:
     """Serve a room on a free port until the block ends."""
-    config = uvicorn.Config(create_app(room), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Server(room, f"http://127.0.0.1:{port}{room.root_path}")
-    server.should_exit = True
-    thread.join(timeout=10)
+    with serve_beside(room) as url:
+        yield Server(room, url)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 from preceptor.errors import UserError
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.labeling.tasks import Task, kinds
-from preceptor.records import Candidates, read_artifact
+from preceptor.records import Candidates, Record, read_artifact
 from preceptor.store import Database
 from preceptor.store.tables import Group, Item, Stage
 
@@ -76,7 +75,7 @@ def take_in(database: Database, todo: Path, plan: Plan, *, now: float) -> list[s
         for wanted in stages_of(folder.name, plan):
             rows = read_artifact(folder, kinds()[wanted.kind].Item).rows
             chosen = [row for row in rows if _position(row.id) < wanted.share]  # type: ignore[attr-defined]
-            said += _fill(database, wanted, chosen, now)
+            said += fill(database, wanted, [NewItem(row.id, row) for row in chosen], now=now)  # type: ignore[attr-defined]
     return said
 
 
@@ -116,9 +115,10 @@ class Watch:
                 self._say(f"todo/ cannot be read now: {error}")
 
 
-def _fill(database: Database, wanted: Todo, rows: Sequence[Any], now: float) -> list[str]:
+def fill(database: Database, wanted: Todo, items: Sequence[NewItem], *, now: float) -> list[str]:
+    """Make a stage unless it is there, and bring its items up to these; what happened, for people."""
     task = kinds()[wanted.kind]
-    fitting = [row for row in rows if not isinstance(row, Candidates) or 2 <= len(row.responses) <= MAX_RESPONSES]
+    fitting = [one for one in items if is_fitting(one.item)]
     with database.write() as session:
         stage = session.scalar(select(Stage).where(Stage.name == wanted.name))
         if stage is None:
@@ -127,27 +127,32 @@ def _fill(database: Database, wanted: Todo, rows: Sequence[Any], now: float) -> 
                 now=now,
             )  # fmt: skip
         num_changed = _retire_changed(session, stage, task, fitting)
-        num_added = add_items(session, stage, [NewItem(row.id, row) for row in fitting], now=now)
+        num_added = add_items(session, stage, fitting, now=now)
     said = []
     if num_added > num_changed:
         said.append(f"{wanted.name}: {num_added - num_changed:,} new items")
     if num_changed:
         said.append(f"{wanted.name}: {num_changed:,} items have changed and begin anew")
-    if left_out := len(rows) - len(fitting):
+    if left_out := len(items) - len(fitting):
         said.append(f"{wanted.name}: {left_out:,} left out: only 2 to {MAX_RESPONSES} responses can be ranked together")
     return said
 
 
-def _retire_changed(session: Session, stage: Stage, task: Task, rows: Iterable[Any]) -> int:
-    """Take items out of the line whose rows are others now, and give their keys away; how many."""
+def is_fitting(row: Record) -> bool:
+    """Whether a page can show it: responses to rank are neither one alone nor more than there are letters."""
+    return not isinstance(row, Candidates) or 2 <= len(row.responses) <= MAX_RESPONSES
+
+
+def _retire_changed(session: Session, stage: Stage, task: Task, items: Iterable[NewItem]) -> int:
+    """Take items out of the line that are others now, and give their keys away; how many."""
     kept = dict(session.execute(select(Item.key, Item.id).where(Item.stage_id == stage.id)).all())
     changed = 0
-    for row in rows:
-        item_id = kept.get(row.id)
+    for new in items:
+        item_id = kept.get(new.key)
         if item_id is None:
             continue
         item = session.get_one(Item, item_id)
-        if task.Item.model_validate(item.payload) != row:
+        if task.Item.model_validate(item.payload) != new.item:
             changed += 1
             item.key, item.is_retired = f"{item.key} (retired {item.id})", True
     session.flush()

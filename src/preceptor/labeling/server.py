@@ -2,9 +2,10 @@
 
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,21 @@ def serve(
     finally:
         listening.close()
         room.database.close()
+
+
+@contextmanager
+def serve_beside(room: Room) -> Iterator[str]:
+    """Serve a room in a thread of this process, on a free port that other machines do not reach; where."""
+    listening = _listen(Address("127.0.0.1", 0, room.root_path))
+    server = uvicorn.Server(uvicorn.Config(create_app(room), log_level="warning", access_log=False))
+    thread = threading.Thread(target=server.run, args=([listening],), name="labelling room")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}{room.root_path}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
 
 
 def _listen(address: Address) -> socket.socket:

@@ -1,22 +1,25 @@
 """What a project starts from: prompts shared out to the stages, pretraining text, demonstrations."""
 
-from pathlib import Path
-
 from preceptor.pipeline.feedback import Feedback
 from preceptor.pipeline.fitting import Room, fitting_demonstrations, fitting_prompts
 from preceptor.pipeline.human import HumanFeedback
 from preceptor.pipeline.project import Project
-from preceptor.pipeline.recipe import Recipe
 from preceptor.pipeline.sets import PromptSets, share_out
 from preceptor.pipeline.stages import base_model
 from preceptor.records import Artifact, Demonstration, Document
 
 
-def choose_feedback(recipe: Recipe, data: Path) -> Feedback:
+def choose_feedback(project: Project) -> Feedback:
     """The kind of feedback that the recipe asks for."""
+    recipe = project.recipe
     if recipe.feedback == "human":
-        return HumanFeedback(data, recipe)
-    from preceptor.pipeline.simulated import SimulatedFeedback  # the closed world takes a moment to build
+        return HumanFeedback(project.data, recipe)
+    # Imported where they are wanted: the closed world takes a moment to build, the labelling room one to load.
+    if recipe.labels.through_server:
+        from preceptor.pipeline.served import ServedFeedback
+
+        return ServedFeedback(recipe, project.directory)
+    from preceptor.pipeline.simulated import SimulatedFeedback
 
     return SimulatedFeedback(recipe)
 

@@ -12,6 +12,9 @@ class LabelsConfig(BaseConfig):
     """Simulated labelers of the training group."""
     num_held_out_labelers: int = Field(default=10, ge=1)
     """Simulated labelers of the held-out group; they judge the final evaluation and nothing that trains."""
+    through_server: bool = False
+    """Simulated labelers: whether they work in a labelling room, over HTTP, and its export is read. The labels are the
+    same."""
     responses_per_prompt: int = Field(default=4, ge=2, le=9)
     """K: responses ranked together (4 to 9 in the paper)."""
     held_out_share: float = Field(default=0.15, gt=0, lt=1)

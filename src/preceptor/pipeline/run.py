@@ -29,7 +29,7 @@ def run_pipeline(project: Project, *, force: str | None = None) -> ReportData:
     recipe = project.recipe
     if recipe.num_threads is not None:
         torch.set_num_threads(recipe.num_threads)
-    feedback = choose_feedback(recipe, project.data)
+    feedback = choose_feedback(project)
     sets, documents = collect(project, feedback)
     train, valid = demonstrations(project, feedback, sets)
     sft = sft_stage(project, train, valid, documents["train"])

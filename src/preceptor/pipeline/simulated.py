@@ -8,7 +8,7 @@ from typing import Any, Literal
 from preceptor.errors import UserError
 from preceptor.pipeline.feedback import Evidence
 from preceptor.pipeline.recipe import Recipe
-from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Rating
+from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking
 from preceptor.simulation.labeler_agreement import TARGET_AGREEMENT, calibrate
 from preceptor.simulation.labelers import SimulatedLabeler, panel
 from preceptor.simulation.world import World
@@ -46,19 +46,11 @@ class SimulatedFeedback:
 
     def demonstrations(self, prompts: Sequence[Prompt], todo: Path) -> list[Demonstration]:
         """One per prompt, by a labeler of the training group."""
-        return [assigned(self._training, prompt.id)[0].demonstrate(prompt) for prompt in prompts]
+        return [labeler.demonstrate(prompt) for labeler, prompt in self.writers(prompts)]
 
     def rankings(self, candidates: Sequence[Candidates], todo: Path) -> list[Ranking]:
-        """One per prompt; a share of the prompts goes to the held-out group."""
-        self._calibrate(candidates)
-        share = self._recipe.labels.held_out_share
-        rows = []
-        for row in candidates:
-            is_held_out = fraction("held-out", row.prompt.id) < share
-            # Two held-out labelers each: how often they agree is the ceiling of any reward model.
-            chosen = assigned(self._held_out, row.id, 2) if is_held_out else assigned(self._training, row.id)
-            rows += [labeler.rank(row.id, row.prompt, row.responses) for labeler in chosen]
-        return rows
+        """One per prompt; a share of the prompts goes to the held-out group, two of which rank each."""
+        return [labeler.rank(row.id, row.prompt, row.responses) for labeler, row in self.rankers(candidates)]
 
     def _calibrate(self, candidates: Sequence[Candidates]) -> None:
         """Set how often labelers agree, once, on the first responses that they see."""
@@ -77,13 +69,32 @@ class SimulatedFeedback:
 
     def evidence(self, candidates: Sequence[Candidates], todo: Path) -> Evidence:
         """Several held-out labelers rank and rate all policies' responses to each test prompt."""
-        rankings: list[Ranking] = []
-        ratings: list[Rating] = []
+        judged = self.judges(candidates)
+        return Evidence(
+            [labeler.rank(row.id, row.prompt, row.responses) for labeler, row in judged],
+            [labeler.rate(row.prompt, response) for labeler, row in judged for response in row.responses],
+        )
+
+    def writers(self, prompts: Sequence[Prompt]) -> list[tuple[SimulatedLabeler, Prompt]]:
+        """Who writes a demonstration of which prompt."""
+        return [(assigned(self._training, prompt.id)[0], prompt) for prompt in prompts]
+
+    def rankers(self, candidates: Sequence[Candidates]) -> list[tuple[SimulatedLabeler, Candidates]]:
+        """Who ranks what."""
+        self._calibrate(candidates)
+        share = self._recipe.labels.held_out_share
+        pairs = []
         for row in candidates:
-            for labeler in assigned(self._held_out, row.id, self._recipe.labels.labelers_per_test_prompt):
-                rankings.append(labeler.rank(row.id, row.prompt, row.responses))
-                ratings.extend(labeler.rate(row.prompt, response) for response in row.responses)
-        return Evidence(rankings, ratings)
+            is_held_out = fraction("held-out", row.prompt.id) < share
+            # Two held-out labelers each: how often they agree is the ceiling of any reward model.
+            chosen = assigned(self._held_out, row.id, 2) if is_held_out else assigned(self._training, row.id)
+            pairs += [(labeler, row) for labeler in chosen]
+        return pairs
+
+    def judges(self, candidates: Sequence[Candidates]) -> list[tuple[SimulatedLabeler, Candidates]]:
+        """Who judges which test prompt's responses: several held-out labelers each."""
+        num = self._recipe.labels.labelers_per_test_prompt
+        return [(labeler, row) for row in candidates for labeler in assigned(self._held_out, row.id, num)]
 
     def gold(self, prompt: Prompt, text: str) -> Mapping[str, Any]:
         """The gold judge's verdict."""

@@ -32,7 +32,7 @@ def prepare(project: Project) -> None:
 def run_sft(project: Project) -> Done:
     """SFT on the project's demonstrations."""
     prepare(project)
-    feedback = choose_feedback(project.recipe, project.data)
+    feedback = choose_feedback(project)
     sets, documents = collect(project, feedback)
     train, valid = demonstrations(project, feedback, sets)
     done = sft_stage(project, train, valid, documents["train"])
@@ -53,7 +53,7 @@ def run_reward(project: Project) -> AccuracyReport:
 def run_rl(project: Project, *, force: str | None) -> Mapping[str, Done]:
     """All RL policies of the recipe, from the latest SFT and reward models."""
     prepare(project)
-    recipe, feedback = project.recipe, choose_feedback(project.recipe, project.data)
+    recipe, feedback = project.recipe, choose_feedback(project)
     sets, documents = collect(project, feedback)
     sft, reward = latest(project, "sft"), latest(project, "reward_model")
     train, heldout = ranking_sets(project)
