@@ -240,3 +240,20 @@ def test_nothing_to_measure_is_an_error() -> None:
         reward_accuracy(tied, [[0.0, 0.0]], good)
     with pytest.raises(ValueError, match="untied pair"):
         reward_accuracy(good, scores, tied)
+
+
+def test_pairs_of_a_single_prompt_do_not_pass_for_certain() -> None:
+    """Which joke is funnier? Hundreds of pairs, one prompt: the responses are resampled instead."""
+    generator = np.random.default_rng(3)
+    rankings, scores = [], []
+    for number in range(300):
+        texts = [f"{generator.choice(WORDS)} joke {generator.integers(200)}" for _ in range(2)]
+        made = rank(0, texts, [1.0, 0.0], "l0", "held_out")
+        rankings.append(made.model_copy(update={"id": str(number)}))
+        scores.append([float(generator.random() < 0.6), 0.5])
+    report = reward_accuracy(rankings, scores, rankings, config=FAST)
+    assert report.num_prompts == 1
+    for interval in (report.accuracy, report.baselines["tfidf"], report.gains["length"]):
+        assert interval.high - interval.low > 0.05
+    half = 1.96 * np.sqrt(0.6 * 0.4 / 300)
+    assert half < (report.accuracy.high - report.accuracy.low) / 2 < 3 * half

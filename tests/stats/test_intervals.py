@@ -1,5 +1,7 @@
 """Intervals against closed forms, statsmodels, and what each is for."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -124,3 +126,13 @@ def test_above_and_below_are_strict() -> None:
     assert not interval.is_above(0.5)
     assert interval.is_below(0.71)
     assert not interval.is_below(0.7)
+
+
+def test_a_single_cluster_tells_nothing_of_the_spread() -> None:
+    interval = cluster_bootstrap([1.0, 0.0, 1.0], ["joke"] * 3, ["l1"] * 3, seed=0)
+    assert interval.value == pytest.approx(2 / 3)
+    assert math.isnan(interval.low)
+    assert math.isnan(interval.high)
+    assert not interval.is_above(0.0)
+    by_labeler = cluster_bootstrap([1.0, 0.0, 1.0], ["joke"] * 3, ["l1", "l2", "l3"], seed=0)
+    assert by_labeler.low < by_labeler.high

@@ -32,7 +32,10 @@ class AccuracyConfig(BaseConfig):
 
 @dataclass(frozen=True)
 class AccuracyReport:
-    """Shares of held-out pairs that were put in the labeler's order; all intervals are clustered by prompt."""
+    """Shares of held-out pairs that were put in the labeler's order.
+
+    All intervals are clustered by prompt; where there is only one (which joke is funnier?), by both responses.
+    """
 
     accuracy: Interval
     num_pairs: int
@@ -80,7 +83,6 @@ def reward_accuracy(
     train_pairs, _ = pairs_of(train)
     if not pairs or not train_pairs:
         raise ValueError("an untied pair is needed among held-out and among training rankings")
-    prompts = [pair.prompt for pair in pairs]
     margins = np.array([pair.margin for pair in pairs])
     mean = _bootstrap(config)
     length = learn_length(train_pairs)
@@ -89,13 +91,13 @@ def reward_accuracy(
     by_rule = {name: verdicts(rule(pairs)) for name, rule in rules.items()}
     found = labeler_agreement(heldout, seed=config.seed) or agreement
     return AccuracyReport(
-        accuracy=mean(right, prompts),
+        accuracy=mean(right, pairs),
         num_pairs=len(pairs),
-        num_prompts=len(set(prompts)),
+        num_prompts=len({pair.prompt for pair in pairs}),
         by_group=_by_group(pairs, right, mean),
-        baselines={name: mean(values, prompts) for name, values in by_rule.items()}
-        | {"longer_wins": mean(verdicts(longer_wins(pairs)), prompts)},
-        gains={name: mean(right - values, prompts) for name, values in by_rule.items()},
+        baselines={name: mean(values, pairs) for name, values in by_rule.items()}
+        | {"longer_wins": mean(verdicts(longer_wins(pairs)), pairs)},
+        gains={name: mean(right - values, pairs) for name, values in by_rule.items()},
         length_rule=length.words,
         agreement=found,
         ceiling=None if found is None else ceiling_from_agreement(found.value),
@@ -104,17 +106,25 @@ def reward_accuracy(
     )
 
 
-Mean = Callable[[NDArray[np.float64], Sequence[Hashable]], Interval]
+Mean = Callable[[NDArray[np.float64], Sequence[Pair]], Interval]
 
 
 def _bootstrap(config: AccuracyConfig) -> Mean:
-    def mean(values: NDArray[np.float64], prompts: Sequence[Hashable]) -> Interval:
-        return cluster_bootstrap(values, prompts, seed=config.seed, num_resamples=config.num_resamples)
+    def mean(values: NDArray[np.float64], pairs: Sequence[Pair]) -> Interval:
+        return cluster_bootstrap(values, *_clusters(pairs), seed=config.seed, num_resamples=config.num_resamples)
 
     return mean
+
+
+def _clusters(pairs: Sequence[Pair]) -> list[list[Hashable]]:
+    """What is resampled: a response takes part in many pairs of its prompt."""
+    prompts: list[Hashable] = [pair.prompt for pair in pairs]
+    if len(set(prompts)) > 1:
+        return [prompts]
+    return [[pair.chosen for pair in pairs], [pair.rejected for pair in pairs]]
 
 
 def _by_group(pairs: Sequence[Pair], right: NDArray[np.float64], mean: Mean) -> dict[str, Interval]:
     groups = sorted({pair.group for pair in pairs})
     index = {group: [i for i, pair in enumerate(pairs) if pair.group == group] for group in groups}
-    return {group: mean(right[rows], [pairs[i].prompt for i in rows]) for group, rows in index.items()}
+    return {group: mean(right[rows], [pairs[i] for i in rows]) for group, rows in index.items()}

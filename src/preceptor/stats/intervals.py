@@ -77,7 +77,8 @@ def cluster_bootstrap(
     resampled independently and a value weighs the product of its clusters' counts: the pigeonhole bootstrap of
     Owen 2007, "The pigeonhole bootstrap", section 2; it errs to the wide side. No list resamples single values.
 
-    A share is the mean of zeros and ones; a difference of two policies is the mean of paired differences.
+    A share is the mean of zeros and ones; a difference of two policies is the mean of paired differences. The bounds
+    are NaN where there is nothing to resample: a single cluster.
 
     Raises:
         ValueError: no values, a value is not finite, or a cluster list of another length.
@@ -86,8 +87,10 @@ def cluster_bootstrap(
     factors = [list(keys) for keys in clusters] or [list(range(len(sample)))]
     if any(len(keys) != len(sample) for keys in factors):
         raise ValueError(f"{len(sample)} values, but cluster lists of {[len(keys) for keys in factors]}")
-    generator = np.random.default_rng(seed)
     codes = np.stack([number_names(keys)[0] for keys in factors], axis=1)
+    if not codes.any():
+        return Interval(float(sample.mean()), float("nan"), float("nan"))
+    generator = np.random.default_rng(seed)
     cells, cell_of = np.unique(codes, axis=0, return_inverse=True)
     sums = np.bincount(cell_of.reshape(-1), weights=sample)
     sizes = np.bincount(cell_of.reshape(-1)).astype(np.float64)
