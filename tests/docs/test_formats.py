@@ -61,7 +61,8 @@ def project(tmp_path: Path) -> Path:
 
 
 def feedback(folder: Path) -> HumanFeedback:
-    return HumanFeedback(folder / "data", load_config(Recipe, folder / "recipe.yaml", ["labels.min_evaluations=2"]))
+    recipe = load_config(Recipe, folder / "recipe.yaml", ["labels.min_evaluations=2"])
+    return HumanFeedback(folder / "data", recipe, print)
 
 
 def candidates(folder: Path, prefix: str) -> list[Candidates]:

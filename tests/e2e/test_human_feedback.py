@@ -14,6 +14,7 @@ from tests.planted import COLOURS, documents, prompts, wanted, write_planted_mod
 from tests.planted_project import recipe, write_recipe
 
 ANNA, BERT = Labeler(id="anna"), Labeler(id="bert", group="held_out")
+ROBOT = Labeler(id="robot", origin="simulated")
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -96,7 +97,10 @@ def test_the_pipeline_waits_for_people_and_goes_on(people: People) -> None:
     work = rows_of(todo)
     assert len(work) == 24
     people.bring("some-demonstrations", [demonstrated(row) for row in work[:15]])
-    assert "waiting for demonstrations: 15 of 20 are in" in people.run().said
+    people.bring("machine-demonstrations", [demonstrated(row, ROBOT) for row in work[15:]])
+    still = people.run().said
+    assert "waiting for demonstrations: 15 of 20 are in" in still
+    assert still.count("data/machine-demonstrations: 9 rows by simulated labelers are left out") == 1
     people.bring("more-demonstrations", [demonstrated(row) for row in work[15:]])
     people.bring("held-out-demonstrations", [demonstrated(row, BERT) for row in work[:5]])
 

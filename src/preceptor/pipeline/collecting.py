@@ -13,7 +13,7 @@ def choose_feedback(project: Project) -> Feedback:
     """The kind of feedback that the recipe asks for."""
     recipe = project.recipe
     if recipe.feedback == "human":
-        return HumanFeedback(project.data, recipe)
+        return HumanFeedback(project.data, recipe, project.say)
     # Imported where they are wanted: the closed world takes a moment to build, the labelling room one to load.
     if recipe.labels.through_server:
         from preceptor.pipeline.served import ServedFeedback

@@ -1,6 +1,7 @@
 """Feedback by people: labels that were imported into the project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -30,13 +31,19 @@ TEST = "test-"
 
 
 class HumanFeedback:
-    """Labels that people made, from the artifacts in the project's `data/`."""
+    """Labels that people made, from the artifacts in the project's `data/`.
+
+    What simulated labelers made never passes for people's: where the recipe asks for people it is left out, and that is
+    said.
+    """
 
     origin: Literal["human", "simulated"] = "human"
 
-    def __init__(self, data: Path, recipe: Recipe) -> None:
+    def __init__(self, data: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
         self._data = data
         self._labels = recipe.labels
+        self._is_human = recipe.feedback == "human"
+        self._say = cache(say)  # what is left out is left out each time, and said once
 
     def imported(self, record: type[RecordT], *, without: str | None = None) -> list[RecordT]:
         """All rows of one kind, over the artifacts in the order of their names; `without` those of a labeler group."""
@@ -45,8 +52,14 @@ class HumanFeedback:
         for path in sorted(self._data.glob("*/manifest.json")):
             manifest = read_manifest(path.parent)
             if manifest.kind == kind and manifest.notes.get("labeler_group", "") != without:
-                rows.extend(read_artifact(path.parent, record).rows)
+                rows.extend(self._of_people(path.parent.name, read_artifact(path.parent, record).rows))
         return rows
+
+    def _of_people(self, name: str, rows: Sequence[RecordT]) -> list[RecordT]:
+        kept = [row for row in rows if not (self._is_human and is_simulated(row))]
+        if num := len(rows) - len(kept):
+            self._say(f"data/{name}: {num:,} rows by simulated labelers are left out, since `feedback` is human")
+        return kept
 
     def prompts(self) -> list[Prompt]:
         """Imported prompts, and those of imported demonstrations and rankings when there are no others.
@@ -116,6 +129,11 @@ class HumanFeedback:
     def has_constraint(self, prompt: Prompt) -> bool:
         """The labelers decide: all prompts count."""
         return True
+
+
+def is_simulated(row: Record) -> bool:
+    """Whether a simulated labeler made it."""
+    return isinstance(row, Demonstration | Ranking | Rating) and row.labeler.origin == "simulated"
 
 
 def round_prefix(candidates: Sequence[Candidates]) -> str:

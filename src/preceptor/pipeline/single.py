@@ -154,7 +154,7 @@ def known_rankings(project: Project) -> list[Ranking]:
     if project.recipe.feedback == "simulated" and made.is_dir():
         heldout = made.with_name("rankings-held-out")
         return [*read_artifact(made, Ranking).rows, *read_artifact(heldout, Ranking).rows]
-    imported = HumanFeedback(project.data, project.recipe).imported(Ranking)
+    imported = HumanFeedback(project.data, project.recipe, project.say).imported(Ranking)
     return [row for row in imported if not row.id.startswith(TEST)]
 
 
@@ -163,7 +163,7 @@ def known_demonstrations(project: Project) -> Artifact[Demonstration]:
     made = project.directory / "artifacts" / "demonstrations"
     if project.recipe.feedback == "simulated" and made.is_dir():
         return read_artifact(made, Demonstration)
-    imported = HumanFeedback(project.data, project.recipe).imported(Demonstration)
+    imported = HumanFeedback(project.data, project.recipe, project.say).imported(Demonstration)
     rows = [row for row in imported if row.labeler.group == "training"]
     return project.keep("demonstrations-known", rows or best_responses(ranking_sets(project)[0].rows), "demonstrations")
 

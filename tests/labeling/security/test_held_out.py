@@ -94,7 +94,7 @@ def test_nothing_that_they_wrote_is_in_what_trains(store: Database, tmp_path: Pa
     for name, artifact in written.items():
         words = "".join(path.read_text(encoding="utf-8") for path in artifact.path.iterdir() if path.is_file())
         assert (MARK in words) <= (name in held_out), f"{name} has what a held-out labeler wrote"
-    prompts = HumanFeedback(tmp_path, Recipe()).prompts()
+    prompts = HumanFeedback(tmp_path, Recipe(), print).prompts()
     assert prompts
     assert not [prompt for prompt in prompts if MARK in prompt.text], "they would be prompts of reinforcement learning"
     everything = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.jsonl"))

@@ -61,7 +61,7 @@ def test_the_records_are_the_evidence_that_the_pipeline_waits_for(tmp_path: Path
         ratings += [row for row in records if isinstance(row, Rating)]
     write_artifact(tmp_path / "data" / "rankings", rankings, "rankings")
     write_artifact(tmp_path / "data" / "ratings", ratings, "ratings")
-    evidence = HumanFeedback(tmp_path / "data", recipe).evidence(TEST_PROMPTS, tmp_path / "todo")
+    evidence = HumanFeedback(tmp_path / "data", recipe, print).evidence(TEST_PROMPTS, tmp_path / "todo")
     assert [row.id for row in evidence.rankings] == [row.id for row in TEST_PROMPTS]
     assert {tuple(tuple(sorted(group)) for group in row.groups) for row in evidence.rankings} == {
         (("ppo",), ("gpt", "sft"))
