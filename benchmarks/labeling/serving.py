@@ -31,13 +31,16 @@ class Served:
 
     def kill(self) -> None:
         """SIGKILL: no chance to finish anything."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self._end(signal.SIGKILL)
 
     def stop(self) -> None:
         """As Ctrl-C does."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=30)
+        self._end(signal.SIGINT)
+
+    def _end(self, how: signal.Signals) -> None:
+        self.process.send_signal(how)
+        with self.process:  # waits, and closes the pipe
+            pass
 
 
 def serve(project: Path, store: str | None, port: int | None = None) -> Served:
