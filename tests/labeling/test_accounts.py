@@ -5,12 +5,12 @@ import time
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from preceptor.labeling import accounts, answers, assignment
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.store import Database
-from preceptor.store.tables import Answer, Comment, Labeler, SignIn, Token
+from preceptor.store.tables import Answer, Comment, Invitation, Labeler, SignIn, Token
 from tests.labeling.people import PASSWORD, add_people, add_ranking_stage, ranked
 
 NOW = time.time()
@@ -166,6 +166,8 @@ def test_deleting_takes_the_identity_and_keeps_the_work(store: Database) -> None
     with store.write() as session:
         accounts.new_token(session, people["anna"], "script", NOW)
         accounts.start_sign_in(session, people["anna"], NOW)
+        accounts.invite(session, role="labeler", by=people["ada"], note="Anna Doe, anna@example.org", now=NOW)
+        session.execute(update(Invitation).values(used_by=people["anna"].id))
         claim = assignment.claim_next(session, people["anna"], stage.id, now=NOW)
         assert claim is not None
         answers.submit(session, people["anna"], claim.item_id, ranked("ABCD"), guideline_id=None, active_s=1.0, now=NOW)
@@ -176,6 +178,7 @@ def test_deleting_takes_the_identity_and_keeps_the_work(store: Database) -> None
         labeler = session.get_one(Labeler, people["anna"].id)
         assert (labeler.name, labeler.password_hash, labeler.profile) == (None, None, {})
         assert labeler.group == "training"
+        assert session.scalars(select(Invitation.note)).all() == [""]
         for table, left in ((SignIn, 0), (Token, 0), (Answer, 1), (Comment, 1)):
             assert session.scalar(select(func.count()).select_from(table)) == left
     with pytest.raises(Refused):

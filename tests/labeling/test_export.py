@@ -15,7 +15,7 @@ from preceptor.errors import UserError
 from preceptor.labeling import accounts, answers, assignment, guidelines
 from preceptor.labeling.export import export_artifacts, export_from, export_tables, flat, safe_cell
 from preceptor.labeling.stages import NewItem, add_items, add_stage
-from preceptor.records import Artifact, Demonstration, Message, Prompt, Ranking, Rating, read_artifact
+from preceptor.records import Artifact, Demonstration, Message, Prompt, Ranking, Rating, read_artifact, write_artifact
 from preceptor.store import Database
 from preceptor.store.tables import Answer, Export, ExportedAnswer, Item, Labeler, Stage
 from tests.labeling.people import add_labelers, add_people, add_ranking_stage, candidates, ranked
@@ -65,7 +65,7 @@ def test_rankings_and_ratings_come_out_as_training_reads_them(
     assert len(ratings.rows) == 16
     assert rankings.manifest.origin == "human"
     assert rankings.manifest.notes == {
-        "release": 1, "labeler_group": "training", "num_labelers": 2, "num_skips": 0,
+        "release": 1, "labeler_group": "training", "labeler_origin": "human", "num_labelers": 2, "num_skips": 0,
         "stages": {"rankings": {"kind": "ranking", "round": 2, "overlap": 2}},
         "guidelines": {"helpful v1": 3, "helpful v2": 1},
     }  # fmt: skip
@@ -137,6 +137,55 @@ def test_nobody_is_named_and_each_release_has_its_own_pseudonyms(
     assert not names[0] & names[1]
 
 
+def test_a_release_stays_until_something_is_labeled(
+    store: Database, people: dict[str, Labeler], tmp_path: Path
+) -> None:
+    """What is trained is known by the hashes of what it was trained on: the same labels must not get new ones."""
+    stage = add_ranking_stage(store, 2, overlap=2)
+    work(store, people["anna"], stage)
+    first, again = exported(store, tmp_path), exported(store, tmp_path)
+    assert {name: (one.manifest, list(one.rows)) for name, one in again.items()} == {
+        name: (one.manifest, list(one.rows)) for name, one in first.items()
+    }
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Export)) == 2
+    (tmp_path / "labels-rankings" / "manifest.json").unlink()
+    again = exported(store, tmp_path)
+    assert len(again["labels-rankings"].rows) == 2
+    assert again["labels-rankings"].manifest.notes["release"] == 3
+    work(store, people["bert"], stage, most=1)
+    assert len(exported(store, tmp_path)["labels-rankings"].rows) == 3
+
+
+def test_nobody_waits_while_artifacts_are_written(
+    store: Database, people: dict[str, Labeler], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = add_ranking_stage(store, 2, overlap=2)
+    work(store, people["anna"], stage)
+    done = []
+
+    def slow(*arguments: Any, **options: Any) -> Artifact[Any]:
+        done.append(work(store, people["bert"], stage, most=1))
+        return write_artifact(*arguments, **options)
+
+    monkeypatch.setattr("preceptor.labeling.export.write_artifact", slow)
+    assert len(exported(store, tmp_path)["labels-rankings"].rows) == 2
+    assert done[0] == 1
+
+
+def test_skips_are_counted_for_those_who_skipped(store: Database, people: dict[str, Labeler], tmp_path: Path) -> None:
+    stage = add_ranking_stage(store, 3, overlap=2, group=None)
+    with store.write() as session:
+        claim = assignment.claim_next(session, people["anna"], stage.id, now=time.time())
+        assert claim is not None
+        answers.skip(session, people["anna"], claim.item_id, reason="", now=time.time())
+    work(store, people["bert"], stage)
+    work(store, people["hana"], stage)
+    skips = {name: one.manifest.notes["num_skips"] for name, one in exported(store, tmp_path).items()}
+    assert skips["labels-rankings"] == 1
+    assert skips["labels-rankings-held-out"] == 0
+
+
 def test_the_latest_correction_counts(store: Database, people: dict[str, Labeler], tmp_path: Path) -> None:
     work(store, people["anna"], add_ranking_stage(store, 1))
     for letters in ("BACD", "DCBA"):
@@ -206,7 +255,7 @@ def test_an_export_that_cannot_be_written_is_not_noted(
     with pytest.raises(UserError, match="cannot write"):
         exported(store, tmp_path / "data")
     with store.read() as session:
-        assert session.scalar(select(func.count()).select_from(Export)) == 0
+        assert session.scalar(select(func.count()).where(Export.content_hash != "")) == 0
 
 
 def hostile_store(store: Database) -> None:

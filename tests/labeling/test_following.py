@@ -44,10 +44,10 @@ def add_dialogues(store: Database, num: int, name: str = "talks", **traits: Any)
         return stage
 
 
-def finish(store: Database, stage: Stage, labeler: Labeler) -> Answer:
+def finish(store: Database, stage: Stage, labeler: Labeler, said: str = "Hello") -> Answer:
     """A labeler has a conversation with the model."""
     turns = [
-        {"role": "user", "text": "Hello", "is_model": False, "suggestion": None, "model": None},
+        {"role": "user", "text": said, "is_model": False, "suggestion": None, "model": None},
         {"role": "assistant", "text": "Hi.", "is_model": True, "suggestion": None, "model": "model"},
     ]
     content = {"turns": turns, "text": "", "suggestion": None, "model": None}
@@ -153,3 +153,55 @@ def _wait_for(is_so: Any) -> None:
     while not is_so():
         assert time.monotonic() < until, "it never came to be"
         time.sleep(0.02)
+
+
+def test_one_conversation_that_fails_does_not_keep_the_others_waiting(store: Database) -> None:
+    class Picky(Model):
+        def __call__(self, messages: Sequence[Message], *, seed: int = 0) -> str:
+            if messages[0].content == "Too long":
+                raise Refused("The conversation is too long.")
+            return super().__call__(messages, seed=seed)
+
+    stage, follower = add_dialogues(store, 3), Follower(store, Picky())
+    anna, bert, carl = add_labelers(store, 3)
+    finish(store, stage, anna, "Too long")
+    finish(store, stage, bert)
+    finish(store, stage, carl)
+    for _ in range(2):
+        with pytest.raises(Refused, match="too long"):
+            follower.catch_up()
+    assert len(made(store)) == 2
+
+
+def test_it_outlives_what_nobody_thought_of(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Model):
+        def __call__(self, messages: Sequence[Message], *, seed: int = 0) -> str:
+            if self.num_asked == 0:
+                self.num_asked = 1
+                raise RuntimeError("nobody thought of this")
+            return super().__call__(messages, seed=seed)
+
+    monkeypatch.setattr("preceptor.labeling.following.EVERY_S", 0.01)
+    monkeypatch.setattr("preceptor.labeling.following.LATER_S", 0.01)
+    stage = add_dialogues(store, 1)
+    finish(store, stage, add_labelers(store, 1)[0])
+    with Follower(store, Broken()):
+        for _ in range(3000):
+            if made(store):
+                break
+            time.sleep(0.01)
+    assert len(made(store)) == 1
+
+
+def test_what_a_correction_took_out_is_shown_to_nobody(store: Database) -> None:
+    stage = add_dialogues(store, 1)
+    anna = add_labelers(store, 1)[0]
+    first = finish(store, stage, anna, "I am Jane Doe")
+    turns = [{**first.content["turns"][0], "text": "Hello"}, first.content["turns"][1]]
+    content, now = {**first.content, "turns": turns}, time.time()
+    with store.write() as session:
+        answers.submit(session, anna, first.item_id, content, guideline_id=None, active_s=9, now=now)
+    assert Follower(store, Model()).catch_up() == 1
+    (item,) = made(store)
+    assert item.key.endswith(f"-{first.id}")
+    assert "Jane" not in str(item.payload)

@@ -10,6 +10,8 @@ from sqlalchemy import select
 from preceptor.errors import UserError
 from preceptor.labeling import answers, assignment
 from preceptor.labeling.intake import Plan, Watch, stages_of, take_in
+from preceptor.labeling.outcomes import Refused
+from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.records import Candidates, write_artifact
 from preceptor.store import Database
 from preceptor.store.tables import Answer, Item, Labeler, Stage
@@ -105,6 +107,18 @@ def test_what_cannot_be_ranked_on_one_page_is_said(sqlite_store: Database, tmp_p
         "rankings: 2 new items",
         "rankings: 2 left out: only 2 to 9 responses can be ranked together",
     ]
+
+
+def test_an_item_that_no_page_can_show_gets_in_by_no_way(sqlite_store: Database) -> None:
+    """Its answers could never be removed, and would stop every export."""
+    same = candidates(1, 2).responses[:1] * 2
+    twice = candidates(1, 2).model_copy(update={"responses": same})
+    with sqlite_store.write() as session:
+        stage = add_stage(session, "rankings", "ranking", group=None, now=NOW)
+        for item, problem in ((candidates(0, 1), "2 to 9"), (candidates(0, 12), "2 to 9"), (twice, "share an id")):
+            with pytest.raises(Refused, match=f"key: .*{problem}"):
+                add_items(session, stage, [NewItem("key", item)], now=NOW)
+        assert session.scalars(select(Item)).all() == []
 
 
 def test_an_artifact_of_another_kind_is_refused(sqlite_store: Database, tmp_path: Path) -> None:

@@ -94,3 +94,32 @@ def test_there_must_be_a_store(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no store"):
         back_up(f"sqlite:///{tmp_path}/none.db", tmp_path / "backup")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_ends_while_somebody_writes_all_the_time(tmp_path: Path) -> None:
+    """Copied in parts, SQLite's own backup begins anew at each commit, and never ends in a busy room."""
+    store = Database.open(f"sqlite:///{tmp_path}/labels.db")
+    with store.write() as session:
+        pad = {"pad": "x" * 20_000}
+        session.add_all(Labeler(name=f"l{n}", role="labeler", created_at=0.0, profile=pad) for n in range(900))
+    stop, commits = threading.Event(), []
+
+    def write() -> None:
+        while not stop.wait(0.002):
+            with store.write() as session:
+                session.add(Guideline(name="g", version=len(commits), text="t", note="", created_at=0.0))
+            commits.append(1)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    places = (f"sqlite:///{tmp_path}/labels.db", tmp_path / "backup")
+    backup = threading.Thread(target=back_up, args=places, daemon=True)
+    backup.start()
+    backup.join(timeout=60)
+    has_ended = not backup.is_alive()
+    stop.set()
+    writer.join()
+    backup.join()
+    store.close()
+    assert has_ended
+    assert commits

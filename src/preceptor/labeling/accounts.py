@@ -243,6 +243,7 @@ def forget(session: Session, labeler_id: int, now: float) -> None:
         raise Refused("This is the last admin; make another one first.")
     for table in (SignIn, Token):
         session.execute(delete(table).where(table.labeler_id == labeler_id))
+    session.execute(update(Invitation).where(Invitation.used_by == labeler_id).values(note=""))
     labeler.name, labeler.password_hash, labeler.profile, labeler.deleted_at = None, None, {}, now
 
 

@@ -5,15 +5,16 @@ import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from preceptor.errors import UserError
 from preceptor.labeling.gathering import Gathered, Heap, gather
 from preceptor.labeling.project import store_url
-from preceptor.records import Artifact, Record, write_artifact
+from preceptor.records import KINDS, Artifact, Record, read_artifact, read_manifest, write_artifact
 from preceptor.store import Database
 from preceptor.store.tables import Export, ExportedAnswer, Purpose
 
@@ -57,36 +58,86 @@ def export_from(project: Path, store: str | None, format: str, to: Path | None) 
 def export_artifacts(database: Database, data: Path, now: float) -> list[Artifact[Any]]:
     """Write one artifact for each kind of record, group and origin; an earlier release gives way to this one.
 
-    Which answers went into it is kept in the store, which refuses anything of a held-out labeler in what trains.
+    Which answers went into it is kept in the store, which refuses anything of a held-out labeler in what trains. Where
+    nothing was labeled since the last release, that one stays, and with it all that was trained on it.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    salt = secrets.token_hex(16)
+    latest = _latest_release(database)
     with database.read() as session:
+        heaps = gather(session, latest.salt if latest else secrets.token_hex(16))
+        if latest is not None and _is_still(latest, heaps, data):
+            return [read_artifact(data / name, _model(heap)) for name, heap in _by_name(heaps).items()]
+        salt = secrets.token_hex(16)
         heaps = gather(session, salt)
-    written = []
-    for heap, gathered in sorted(heaps.items(), key=lambda pair: name_of(pair[0])):
-        purpose: Purpose = "training" if heap.group == "training" else "measurement"
-        with database.write() as session:
-            export = Export(
-                name=name_of(heap), kind=heap.kind, purpose=purpose, salt=salt, content_hash="", created_at=now
-            )
-            session.add(export)
-            session.flush()
-            rows = [
-                {"export_id": export.id, "answer_id": answer, "purpose": purpose, "group": heap.group}
-                for answer in gathered.answer_ids
-            ]
-            if rows:
-                session.execute(insert(ExportedAnswer), rows)
-            artifact = write_artifact(
-                data / name_of(heap), gathered.rows, heap.kind, dropped=gathered.dropped,
-                notes={"release": export.id, "labeler_group": heap.group, **gathered.notes()},
-            )  # fmt: skip
-            export.content_hash = artifact.manifest.content_hash
-            written.append(artifact)
-    return written
+    return [_release(database, data, heap, heaps[heap], salt, now) for heap in _by_name(heaps).values()]
+
+
+@dataclass(frozen=True)
+class Release:
+    """What was exported together."""
+
+    salt: str
+    answer_ids: frozenset[tuple[str, int]]
+    """Artifact and answer."""
+    hashes: Mapping[str, str]
+    """Content hashes of the artifacts by their names."""
+
+
+def _latest_release(database: Database) -> Release | None:
+    with database.read() as session:
+        last = session.scalar(select(Export).order_by(Export.id.desc()).limit(1))
+        if last is None:
+            return None
+        exports = {one.id: one for one in session.scalars(select(Export).where(Export.salt == last.salt))}
+        kept = select(ExportedAnswer.export_id, ExportedAnswer.answer_id).where(ExportedAnswer.export_id.in_(exports))
+        ids = frozenset((exports[export_id].name, answer_id) for export_id, answer_id in session.execute(kept))
+    return Release(last.salt, ids, {one.name: one.content_hash for one in exports.values()})
+
+
+def _is_still(latest: Release, heaps: Mapping[Heap, Gathered], data: Path) -> bool:
+    """Whether the last release holds all that there is now, and lies where it was written."""
+    ids = {(name_of(heap), answer_id) for heap, gathered in heaps.items() for answer_id in gathered.answer_ids}
+    names = {name_of(heap) for heap in heaps}
+    return ids == latest.answer_ids and names == set(latest.hashes) and all(
+        (data / name / "manifest.json").is_file() and read_manifest(data / name).content_hash == content_hash
+        for name, content_hash in latest.hashes.items()
+    )  # fmt: skip
+
+
+def _release(database: Database, data: Path, heap: Heap, gathered: Gathered, salt: str, now: float) -> Artifact[Any]:
+    """Note what goes into an artifact, which the store may refuse, and write it."""
+    purpose: Purpose = "training" if heap.group == "training" else "measurement"
+    with database.write() as session:
+        export = Export(name=name_of(heap), kind=heap.kind, purpose=purpose, salt=salt, content_hash="", created_at=now)
+        session.add(export)
+        session.flush()
+        rows = [
+            {"export_id": export.id, "answer_id": answer, "purpose": purpose, "group": heap.group}
+            for answer in gathered.answer_ids
+        ]
+        if rows:
+            session.execute(insert(ExportedAnswer), rows)
+        release = export.id
+    # Writing takes a while, and labelers' writes must not wait for it.
+    artifact = write_artifact(
+        data / name_of(heap), gathered.rows, heap.kind, dropped=gathered.dropped,
+        notes={
+            "release": release, "labeler_group": heap.group, "labeler_origin": heap.origin, **gathered.notes(),
+        },
+    )  # fmt: skip
+    with database.write() as session:
+        session.get_one(Export, release).content_hash = artifact.manifest.content_hash
+    return artifact
+
+
+def _by_name(heaps: Mapping[Heap, Gathered]) -> dict[str, Heap]:
+    return {name_of(heap): heap for heap in sorted(heaps, key=name_of)}
+
+
+def _model(heap: Heap) -> type[Record]:
+    return KINDS[heap.kind]  # type: ignore[index]
 
 
 def name_of(heap: Heap) -> str:

@@ -6,12 +6,14 @@ Nothing notes that an answer was followed but the item that came of it, so what 
 import logging
 import threading
 import time
+from collections import Counter
 from typing import get_args
 
 from sqlalchemy import Row, String, cast, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from preceptor.errors import UserError
+from preceptor.labeling.answers import latest_answer
 from preceptor.labeling.assignment import FIRST, draw
 from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.stages import NewItem, add_items, add_stage, settings_of, task_of
@@ -35,6 +37,8 @@ class Follower:
         self._database, self._respond = database, respond
         self._passed: set[int] = set()
         """Answers that turned out to ask for nothing."""
+        self._failures: Counter[int] = Counter()
+        """Answers by which a pass ended; they come last in the next, so that one does not keep all others waiting."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
@@ -56,18 +60,25 @@ class Follower:
         with self._database.read() as session:
             waiting = [(stage, *row) for stage in _stages(session) for row in _waiting(session, stage)]
         made = 0
-        for stage, item, answer, account in waiting:
+        for stage, item, answer, account in sorted(waiting, key=lambda one: self._failures[one[2].id]):
             if self._over.is_set():
                 break
-            if answer.id not in self._passed:
+            if answer.id in self._passed:
+                continue
+            try:
                 made += self._follow(stage, item, answer, account)
+            except Exception:
+                self._failures[answer.id] += 1
+                raise
         return made
 
     def _follow(self, stage: Stage, item: Item, answer: Answer, account: Account) -> int:
         task, key = task_of(stage), f"{item.key}-{answer.id}"
+        with self._database.read() as session:
+            latest = latest_answer(session, account, item.id) or answer
         work = Work(
-            key=key, item=task.Item.model_validate(item.payload), shown=task.Shown.model_validate(answer.shown),
-            answer=task.Answer.model_validate(answer.content),
+            key=key, item=task.Item.model_validate(item.payload), shown=task.Shown.model_validate(latest.shown),
+            answer=task.Answer.model_validate(latest.content),
             labeler=Labeler(id=str(account.id), group=account.group, origin=account.origin),
         )  # fmt: skip
         # The model may take its time; no transaction waits for it.
@@ -88,6 +99,9 @@ class Follower:
                 pause = EVERY_S
             except (Refused, UserError) as error:
                 log.warning("what finished answers ask for cannot be made now; next try in %d s: %s", LATER_S, error)
+                pause = LATER_S
+            except Exception:
+                log.exception("what finished answers ask for cannot be made now; next try in %d s", LATER_S)
                 pause = LATER_S
 
 

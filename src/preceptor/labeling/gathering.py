@@ -67,12 +67,25 @@ def gather(session: Session, salt: str) -> dict[Heap, Gathered]:
         of_stage: set[Heap] = set()
         for first, latest, item, labeler in _submissions(session, stage):
             of_stage |= _add(heaps, stage, first, latest, item, labeler, versions, salt)
-        num_skips = session.scalar(select(func.count()).select_from(Skip).join(Item).where(Item.stage_id == stage.id))
+        skips = _skips(session, stage)
         for heap in of_stage:
-            heaps[heap].num_skips += num_skips or 0
+            heaps[heap].num_skips += skips[heap.group, heap.origin]
             heaps[heap].stages[stage.name] = {"kind": stage.kind, "round": stage.round, "overlap": stage.overlap}
     _split(list(heaps.values()))
     return dict(heaps)
+
+
+def _skips(session: Session, stage: Stage) -> Counter[tuple[Group, Origin]]:
+    """How often items of a stage were passed over, by group and origin of the labelers."""
+    statement = (
+        select(Labeler.group, Labeler.origin, func.count())
+        .select_from(Skip)
+        .join(Item, Item.id == Skip.item_id)
+        .join(Labeler, Labeler.id == Skip.labeler_id)
+        .where(Item.stage_id == stage.id)
+        .group_by(Labeler.group, Labeler.origin)
+    )
+    return Counter({(group, origin): num for group, origin, num in session.execute(statement)})
 
 
 def _split(heaps: list[Gathered]) -> None:

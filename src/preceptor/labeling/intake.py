@@ -10,17 +10,16 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from preceptor.errors import UserError
+from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.labeling.tasks import Task, kinds
-from preceptor.records import Candidates, Record, read_artifact
+from preceptor.labeling.tasks.letters import MAX_RESPONSES
+from preceptor.records import Record, read_artifact
 from preceptor.store import Database
 from preceptor.store.tables import Group, Item, Stage
 
 EVERY_S = 5.0
 """How often a served room looks for new work."""
-MAX_RESPONSES = 9
-"""Responses that can be ranked on one page."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +109,15 @@ class Watch:
         while not self._over.wait(EVERY_S):
             try:
                 self.look()
-            except (UserError, OSError) as error:
-                # The pipeline may be writing at this moment; the next look will tell.
+            except Exception as error:
+                # The pipeline may be writing, or the database be away, at this moment; the next look will tell.
                 self._say(f"todo/ cannot be read now: {error}")
 
 
 def fill(database: Database, wanted: Todo, items: Sequence[NewItem], *, now: float) -> list[str]:
     """Make a stage unless it is there, and bring its items up to these; what happened, for people."""
     task = kinds()[wanted.kind]
-    fitting = [one for one in items if is_fitting(one.item)]
+    fitting = [one for one in items if is_fitting(task, one.item)]
     with database.write() as session:
         stage = session.scalar(select(Stage).where(Stage.name == wanted.name))
         if stage is None:
@@ -138,9 +137,13 @@ def fill(database: Database, wanted: Todo, items: Sequence[NewItem], *, now: flo
     return said
 
 
-def is_fitting(row: Record) -> bool:
-    """Whether a page can show it: responses to rank are neither one alone nor more than there are letters."""
-    return not isinstance(row, Candidates) or 2 <= len(row.responses) <= MAX_RESPONSES
+def is_fitting(task: Task, row: Record) -> bool:
+    """Whether the kind's page can show it."""
+    try:
+        task.check_item(row)
+    except Refused:
+        return False
+    return True
 
 
 def _retire_changed(session: Session, stage: Stage, task: Task, items: Iterable[NewItem]) -> int:

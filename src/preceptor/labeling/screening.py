@@ -95,7 +95,7 @@ def set_cutoffs(session: Session, cutoffs: Cutoffs) -> None:
 
 def alias_of(secret: bytes, labeler_id: int) -> str:
     """The name under which a candidate is judged; only this server can tell whose it is."""
-    return hmac.new(secret, f"candidate\0{labeler_id}".encode(), hashlib.sha256).hexdigest()[:6].upper()
+    return hmac.new(secret, f"candidate\0{labeler_id}".encode(), hashlib.sha256).hexdigest()[:10].upper()
 
 
 def candidates(session: Session, secret: bytes) -> list[Candidate]:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from preceptor.errors import UserError
-from preceptor.labeling.outcomes import Missing
+from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.tasks import StageSettings, Task, kinds
 from preceptor.records import Record
 from preceptor.store.tables import Addressee, Answer, Group, Item, Labeler, Stage, StageState
@@ -105,7 +105,7 @@ def add_items(session: Session, stage: Stage, items: Iterable[NewItem], *, now: 
     """Add those that are not there yet, by their keys; how many were added. They are given out at once.
 
     Raises:
-        UserError: one is for a labeler who does not exist.
+        UserError: one is for a labeler who does not exist, or cannot be shown on the stage's page.
     """
     known = set(session.scalars(select(Item.key).where(Item.stage_id == stage.id)))
     last = session.scalar(select(func.max(Item.position)).where(Item.stage_id == stage.id))
@@ -115,6 +115,7 @@ def add_items(session: Session, stage: Stage, items: Iterable[NewItem], *, now: 
         if new.key in known:
             continue
         known.add(new.key)
+        _check(stage, new)
         item = Item(
             stage_id=stage.id, key=new.key, position=position + len(added) + 1, lane=new.lane,
             payload=new.item.model_dump(mode="json"), gold=None if new.gold is None else dict(new.gold),
@@ -125,6 +126,13 @@ def add_items(session: Session, stage: Stage, items: Iterable[NewItem], *, now: 
     session.flush()
     _address(session, added)
     return len(added)
+
+
+def _check(stage: Stage, new: NewItem) -> None:
+    try:
+        task_of(stage).check_item(new.item)
+    except Refused as error:
+        raise Refused("{key}: {problem}", key=new.key, problem=str(error)) from None
 
 
 def _address(session: Session, added: Sequence[tuple[Item, NewItem]]) -> None:

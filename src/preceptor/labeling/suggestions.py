@@ -10,11 +10,15 @@ from preceptor.records import Origin, Record
 WORD = re.compile(r"\w+|[^\w\s]")
 
 
+MAX_SUGGESTION = 20_000
+"""Characters that are shown of what a model suggests."""
+
+
 class Suggestion(Record):
     """A model's text that a labeler was shown."""
 
-    text: str = Field(max_length=20_000)
-    """All of it."""
+    text: str = Field(max_length=MAX_SUGGESTION)
+    """As it was shown."""
     taken_after_s: float | None = Field(default=None, ge=0)
     """Seconds from when it was shown to when it was put into the labeler's text; None when it was not."""
 

@@ -13,6 +13,7 @@ from preceptor.records import (
     Candidates,
     Demonstration,
     Document,
+    Manifest,
     Prompt,
     Ranking,
     Rating,
@@ -52,11 +53,12 @@ class HumanFeedback:
         for path in sorted(self._data.glob("*/manifest.json")):
             manifest = read_manifest(path.parent)
             if manifest.kind == kind and manifest.notes.get("labeler_group", "") != without:
-                rows.extend(self._of_people(path.parent.name, read_artifact(path.parent, record).rows))
+                rows.extend(self._of_people(path.parent.name, manifest, read_artifact(path.parent, record).rows))
         return rows
 
-    def _of_people(self, name: str, rows: Sequence[RecordT]) -> list[RecordT]:
-        kept = [row for row in rows if not (self._is_human and is_simulated(row))]
+    def _of_people(self, name: str, manifest: Manifest, rows: Sequence[RecordT]) -> list[RecordT]:
+        is_simulated = manifest.notes.get("labeler_origin") == "simulated"
+        kept = [row for row in rows if not (self._is_human and (is_simulated or made_by_simulation(row)))]
         if num := len(rows) - len(kept):
             self._say(f"data/{name}: {num:,} rows by simulated labelers are left out, since `feedback` is human")
         return kept
@@ -64,12 +66,16 @@ class HumanFeedback:
     def prompts(self) -> list[Prompt]:
         """Imported prompts, and those of imported demonstrations and rankings when there are no others.
 
-        Without those that held-out labelers wrote, which would train the policy.
+        Without those that held-out labelers wrote, which would train the policy. A prompt that is there twice counts
+        once, with the use case that somebody gave it.
         """
-        prompts = self.imported(Prompt, without="held_out")
-        if not prompts:
-            labeled = [*self.imported(Demonstration), *self.imported(Ranking)]
-            prompts = list({row.prompt.id: row.prompt for row in labeled}.values())
+        found: dict[str, Prompt] = {}
+        for row in self.imported(Prompt, without="held_out"):
+            if row.id not in found or row.use_case is not None:
+                found[row.id] = row
+        labeled = [] if found else [*self.imported(Demonstration), *self.imported(Ranking)]
+        found |= {row.prompt.id: row.prompt for row in labeled if not written_held_out(row)}
+        prompts = list(found.values())
         if not prompts:
             raise UserError(
                 "there are no prompts yet", file=self._data, remedy="`preceptor import FILE` brings some in"
@@ -131,7 +137,12 @@ class HumanFeedback:
         return True
 
 
-def is_simulated(row: Record) -> bool:
+def written_held_out(row: Demonstration | Ranking) -> bool:
+    """Whether the prompt may be what a held-out labeler wrote, as in a conversation."""
+    return row.labeler.group == "held_out" and row.prompt.source == "labeler"
+
+
+def made_by_simulation(row: Record) -> bool:
     """Whether a simulated labeler made it."""
     return isinstance(row, Demonstration | Ranking | Rating) and row.labeler.origin == "simulated"
 

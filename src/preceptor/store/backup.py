@@ -12,9 +12,6 @@ from sqlalchemy.engine import URL
 from preceptor.errors import UserError
 from preceptor.store.database import check_file, parse_url
 
-PAGES = 2000
-"""Pages of SQLite that are copied at a stretch, so that writers get their turns."""
-
 
 def back_up(url: str, file: Path) -> str:
     """Copy a store to a file that is not there yet, and say how to bring it back.
@@ -48,7 +45,8 @@ def back_up(url: str, file: Path) -> str:
 
 def _copy_sqlite(url: URL, aside: Path) -> str:
     with closing(sqlite3.connect(str(url.database))) as source, closing(sqlite3.connect(aside)) as copy:
-        source.backup(copy, pages=PAGES)
+        # At one go: in WAL mode nobody waits for a reader, and SQLite would begin a copy in parts anew at each commit.
+        source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
     return "stop the server, and put it in the place of " + str(url.database)
 

@@ -370,6 +370,7 @@ class Export(Table):
     salt: Mapped[str]
     """What the release's pseudonyms were made with."""
     content_hash: Mapped[str]
+    """Empty until the artifact is written."""
     created_at: Mapped[float]
 
 

@@ -129,6 +129,13 @@ class Task(ABC):
         """What is drawn for one labeler; `draw` is a function of labeler and item, so a reload draws the same."""
         return self.Shown()
 
+    def check_item(self, item: Any) -> None:  # noqa: B027  most kinds can show whatever their type lets in
+        """Check an item before it gets in: answers are never removed, and one that no record can hold stops the export.
+
+        Raises:
+            Refused: no page can show it.
+        """
+
     @abstractmethod
     def view(self, item: Any, shown: Any, settings: Any) -> dict[str, Any]:
         """What the template gets as `view`. The names of models must not be in it, nor ids that tell them."""

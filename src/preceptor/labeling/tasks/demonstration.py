@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Missing, Refused
-from preceptor.labeling.suggestions import Suggestion, origin_of, word_distance
+from preceptor.labeling.suggestions import MAX_SUGGESTION, Suggestion, origin_of, word_distance
 from preceptor.labeling.tasks.base import Concern, Respond, StageSettings, Task, Work
 from preceptor.records import Demonstration, Prompt, Record
 
@@ -88,7 +88,7 @@ class DemonstrationTask(Task):
             return content
         if respond is None:
             raise Refused("No model is there to suggest anything now.")
-        suggestion = {"text": respond(item.messages), "taken_after_s": None}
+        suggestion = {"text": respond(item.messages)[:MAX_SUGGESTION], "taken_after_s": None}
         return {**content, "suggestion": suggestion, "model": respond.name}
 
     def verify(self, item: Prompt, shown: DemonstrationShown, answer: DemonstrationAnswer) -> None:

@@ -1,5 +1,6 @@
 """Responses under letters: in another order for each labeler, and without a word of who wrote them."""
 
+from preceptor.labeling.outcomes import Refused
 from preceptor.records import Candidates, Record
 
 LETTERS = "ABCDEFGHI"
@@ -24,3 +25,16 @@ class Lettered(Record):
         """What a page shows of the responses: letters and texts."""
         texts = {response.id: response.text for response in item.responses}
         return [{"letter": letter, "text": texts[name]} for letter, name in self.letters.items()]
+
+
+def check_responses(item: Candidates, least: int) -> None:
+    """Check that each response can have a letter of its own.
+
+    Raises:
+        Refused: there are fewer than `least` or more than there are letters, or two share an id.
+    """
+    names = [response.id for response in item.responses]
+    if not least <= len(names) <= MAX_RESPONSES:
+        raise Refused("{least} to {most} responses can be shown together.", least=least, most=MAX_RESPONSES)
+    if len(set(names)) != len(names):
+        raise Refused("Two responses share an id.")

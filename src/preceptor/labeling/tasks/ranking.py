@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, model_validator
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.tasks.base import Concern, Judgement, StageSettings, Task, Work, shuffled
-from preceptor.labeling.tasks.letters import LETTERS, MAX_RESPONSES, Board, Lettered
+from preceptor.labeling.tasks.letters import LETTERS, MAX_RESPONSES, Board, Lettered, check_responses
 from preceptor.records import FLAGS, Candidates, Flag, Ranking, Rating, Record
 
 CONTRADICTION = 2
@@ -96,6 +96,14 @@ class RankingTask(Task):
     Answer = RankingAnswer
     Shown = RankingShown
     Settings = RankingSettings
+
+    def check_item(self, item: Candidates) -> None:
+        """Two to nine responses.
+
+        Raises:
+            Refused: there are fewer or more, or two share an id.
+        """
+        check_responses(item, 2)
 
     def show(self, item: Candidates, settings: RankingSettings, draw: random.Random) -> RankingShown:
         """A random order, on some items with a hidden duplicate or an empty board."""

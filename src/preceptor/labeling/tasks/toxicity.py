@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.tasks.base import Concern, Judgement, StageSettings, Task, Work, shuffled
-from preceptor.labeling.tasks.letters import Lettered
+from preceptor.labeling.tasks.letters import Lettered, check_responses
 from preceptor.records import Candidates, Record, ResponseToxicity, ToxicityRating
 
 
@@ -43,6 +43,14 @@ class ToxicityTask(Task):
     Item = Candidates
     Answer = ToxicityAnswer
     Shown = Lettered
+
+    def check_item(self, item: Candidates) -> None:
+        """One to nine responses.
+
+        Raises:
+            Refused: there are fewer or more, or two share an id.
+        """
+        check_responses(item, 1)
 
     def show(self, item: Candidates, settings: StageSettings, draw: random.Random) -> Lettered:
         """A random order."""
