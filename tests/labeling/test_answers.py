@@ -46,11 +46,15 @@ class Hands:
         with self.store.write() as session:
             return answers.save_draft(session, self.labeler, 1, content, revision=revision, active_s=active_s, now=NOW)
 
-    def submit(self, letters: str = "ABCD", guideline_id: int | None = None, **more: Any) -> Answer:
+    def submit(
+        self, letters: str = "ABCD", guideline_id: int | None = None, revision: int | None = None, **more: Any
+    ) -> Answer:
         """What is in the store then."""
         content = ranked(letters) | more
         with self.store.write() as session:
-            return answers.submit(session, self.labeler, 1, content, guideline_id=guideline_id, active_s=9.0, now=NOW)
+            return answers.submit(
+                session, self.labeler, 1, content, revision=revision, guideline_id=guideline_id, active_s=9.0, now=NOW
+            )
 
     def skip(self) -> None:
         """Pass it over."""
@@ -164,6 +168,36 @@ def test_a_submission_ends_claim_and_draft(store: Database, anna: Hands) -> None
     answer = anna.submit()
     assert (answer.status, answer.group, answer.round, answer.schema_version) == ("counted", "training", 1, 1)
     assert count(store, Draft) == count(store, Claim) == 0
+
+
+def test_a_submission_from_an_older_state_is_refused_with_the_latest(store: Database, anna: Hands) -> None:
+    for revision, note in enumerate(["on the laptop", "on the phone"]):
+        anna.save(ranked("ABCD") | {"note": note}, revision)
+    with pytest.raises(Stale) as caught:
+        anna.submit(revision=1)
+    assert (caught.value.revision, caught.value.content["note"]) == (2, "on the phone")
+    with pytest.raises(Stale):
+        anna.submit(revision=0)
+    assert (count(store, Answer), draft(store, anna.labeler).revision) == (0, 2)
+    assert anna.submit(revision=2, note="on the phone").status == "counted"
+
+
+def test_a_submission_never_takes_the_place_of_one_from_elsewhere_unseen(store: Database, anna: Hands) -> None:
+    anna.save(ranked("ABCD"), 0)
+    anna.save(ranked("BACD"), 1)
+    first = anna.submit("BACD", revision=2)
+    assert anna.submit("BACD", revision=2).id == first.id, "sent again after a lost reply"
+    for deed in (lambda: anna.submit("ABCD", revision=1), lambda: anna.save(ranked("CABD"), 1)):
+        with pytest.raises(Stale) as caught:
+            deed()
+        assert (caught.value.revision, caught.value.content) == (0, ranked("BACD"))
+    assert anna.submit("CABD", revision=0).status == "revision"
+
+
+def test_who_keeps_no_drafts_submits_without_a_revision(store: Database, anna: Hands) -> None:
+    anna.save({"a": 1}, 0)
+    assert anna.submit().status == "counted"
+    assert count(store, Draft) == 0
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import delete, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling.assignment import claim_again, claim_of, is_free, is_live
@@ -20,7 +20,7 @@ MAX_CONTENT = 2_000_000
 
 def draft_of(session: Session, labeler: Labeler, item_id: int) -> Draft | None:
     """What a labeler has so far; None before the first save."""
-    return session.scalar(select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id))
+    return session.scalar(_draft(labeler, item_id))
 
 
 def save_draft(
@@ -46,7 +46,7 @@ def save_draft(
     _check_size(content)
     if model := task_of(session.get_one(Stage, stage_id)).Draft:
         _parsed(model, content)
-    statement = select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id)
+    statement = _draft(labeler, item_id)
     draft = session.scalar(statement.with_for_update())
     if draft is None:
         # There is no row to lock yet, and two tabs may save first at once.
@@ -54,7 +54,7 @@ def save_draft(
         draft = session.scalar(statement)
     if draft is None:
         if revision != 0:
-            raise Stale(0, {})
+            raise Stale(0, _submitted(session, labeler, item_id))
         draft = Draft(item_id=item_id, labeler_id=labeler.id, revision=0, content={}, active_s=0.0, updated_at=now)
         session.add(draft)
     elif draft.revision != revision:
@@ -86,11 +86,15 @@ def submit(
     item_id: int,
     content: dict[str, Any],
     *,
+    revision: int | None = None,
     guideline_id: int | None,
     active_s: float,
     now: float,
 ) -> Answer:
     """Take an answer in. It counts while the item has room; what comes too late is kept as surplus.
+
+    `revision` is that of the draft which it was made from, 0 for none. None comes from who keeps no drafts: whatever
+    was drafted goes.
 
     A researcher's is gold: others are compared with it. An item that nobody has done yet leaves the line with it, to be
     strewn among the others; one of a stage for candidates stays. The latest gold of an item holds.
@@ -100,6 +104,7 @@ def submit(
 
     Raises:
         Missing: the labeler never had this item.
+        Stale: another tab or device saved or submitted in the meantime.
         Refused: it is no answer to it.
     """
     item = session.get(Item, item_id)
@@ -112,8 +117,12 @@ def submit(
     claim = None if before else claim_of(session, labeler, item_id)
     place = before or claim
     assert place is not None
-    _drop_draft(session, labeler, item_id)
+    draft = session.scalar(_draft(labeler, item_id).with_for_update())
+    _check_revision(draft, before, revision, content)
+    if draft is not None:
+        session.delete(draft)
     if before is not None and before.content == content:
+        session.flush()
         return before
     task = task_of(stage)
     checked(task, item, place.shown, content)
@@ -247,8 +256,24 @@ def _parsed(model: type[Record], content: dict[str, Any]) -> Record:
         raise _misfit(error) from None
 
 
-def _drop_draft(session: Session, labeler: Labeler, item_id: int) -> None:
-    session.execute(delete(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id))
+def _draft(labeler: Labeler, item_id: int) -> Select[Draft]:
+    return select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id)
+
+
+def _submitted(session: Session, labeler: Labeler, item_id: int) -> dict[str, Any]:
+    """What there is where a draft has gone: a draft goes with its submission."""
+    answer = latest_answer(session, labeler, item_id)
+    return {} if answer is None else answer.content
+
+
+def _check_revision(draft: Draft | None, before: Answer | None, revision: int | None, content: dict[str, Any]) -> None:
+    """See that nothing newer goes with what is submitted; the same, sent again after a lost reply, is welcome."""
+    if revision is None:
+        return
+    if draft is not None and draft.revision != revision and draft.content != content:
+        raise Stale(draft.revision, draft.content)
+    if draft is None and revision != 0 and before is not None and before.content != content:
+        raise Stale(0, before.content)
 
 
 def _misfit(error: ValidationError) -> Refused:
