@@ -312,6 +312,28 @@ def test_a_repeat_comes_to_those_who_did_the_first_and_after_a_while(store: Data
     assert again not in bert.work()
 
 
+def test_what_one_did_long_ago_is_asked_again_once_and_of_nobody_else(store: Database, at: At, clock: Clock) -> None:
+    stage = add_ranking_stage(store, 40, overlap=2, settings={"repeat_share": 0.5, "repeat_after_hours": 1})
+    anna, bert = at("anna", stage), at("bert", stage)
+    first = []
+    for _ in range(5):
+        first.append(anna.claim())
+        anna.submit(first[-1])
+    clock.pass_minutes(61)
+    done = anna.work()
+    with store.read() as session:
+        items = {item.id: item for item in session.scalars(select(Item))}
+    repeats = [items[item_id] for item_id in done if items[item_id].lane == "repeat"]
+    assert sorted(item.repeats_id or 0 for item in repeats) == sorted(first), "each once, and no other"
+    assert all(item.payload == items[item.repeats_id].payload for item in repeats if item.repeats_id)
+    assert done[-5:] != [item.id for item in repeats], "not all at the end"
+    assert not {item.key for item in repeats} & {item.key for item in items.values() if item.lane == "ordinary"}
+    theirs = bert.work()
+    assert all(items[item_id].lane == "ordinary" for item_id in theirs)
+    with store.read() as session:
+        assert set(session.scalars(select(Item.num_counted).where(Item.lane == "ordinary"))) == {2}
+
+
 def test_how_an_item_is_shown_differs_by_labeler_and_not_by_reload(store: Database, at: At) -> None:
     stage = add_ranking_stage(store, 12, overlap=2)
     at("anna", stage).claim()

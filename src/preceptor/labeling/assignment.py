@@ -36,8 +36,11 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     num_done = _num_seen(session, labeler, stage)
     if settings.max_per_labeler is not None and num_done >= settings.max_per_labeler:
         return None
-    for lane in _lanes(settings, draw(labeler.id, stage.id, "lane", num_done)):
+    chance = draw(labeler.id, stage.id, "lane", num_done)
+    for lane in _lanes(settings, chance):
         item = session.scalar(_available(labeler, stage, lane, settings, now).limit(1))
+        if item is None and lane == "repeat":
+            item = _ask_again(session, labeler, stage, settings, chance, now)
         if item is not None:
             return _claim(session, labeler, stage, item, settings, now)
     return None
@@ -165,6 +168,44 @@ def _did_long_ago(labeler: Labeler, until: float) -> ColumnElement[bool]:
         earlier.item_id == Item.repeats_id, earlier.labeler_id == labeler.id, earlier.status.in_(FIRST),
         earlier.created_at <= until,
     )  # fmt: skip
+
+
+def _ask_again(
+    session: Session, labeler: Labeler, stage: Stage, settings: StageSettings, chance: random.Random, now: float
+) -> Item | None:
+    """Make an item of one that a labeler did long ago, for this labeler alone; None when all such were asked again.
+
+    Nothing in it says so: it has a key, a place and an order of its own.
+    """
+    if stage.is_screening:  # there all candidates have the same items
+        return None
+    again = aliased(Item)
+    asked = (
+        select(again.repeats_id)
+        .join(Addressee, Addressee.item_id == again.id)
+        .where(again.stage_id == stage.id, again.lane == "repeat", Addressee.labeler_id == labeler.id)
+    )
+    done = (
+        select(Item.id)
+        .join(Answer, Answer.item_id == Item.id)
+        .where(
+            Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False), Item.id.not_in(asked),
+            Answer.labeler_id == labeler.id, Answer.status == "counted",
+            Answer.created_at <= now - settings.repeat_after_hours * 3600,
+        )
+    )  # fmt: skip
+    ids = session.scalars(done.order_by(Item.id)).all()
+    if not ids:
+        return None
+    first = session.get_one(Item, chance.choice(ids))
+    item = Item(
+        stage_id=stage.id, key=draw(labeler.id, first.id, "again").randbytes(8).hex(), position=first.position,
+        payload=first.payload, lane="repeat", repeats_id=first.id, author_id=first.author_id, created_at=now,
+    )  # fmt: skip
+    session.add(item)
+    session.flush()
+    session.add(Addressee(item_id=item.id, labeler_id=labeler.id))
+    return item
 
 
 def _claim(session: Session, labeler: Labeler, stage: Stage, item: Item, settings: StageSettings, now: float) -> Claim:

@@ -107,7 +107,9 @@ class GoldCard:
 
 def gold_cards(session: Session, researcher: Labeler) -> list[GoldCard]:
     """The stages, with how many of their items have gold."""
-    counts = select(Item.stage_id, func.count(), func.count(Item.gold)).where(Item.is_retired.is_(False))
+    counts = select(Item.stage_id, func.count(), func.count(Item.gold)).where(
+        Item.is_retired.is_(False), Item.lane != "repeat"
+    )
     num = {stage_id: counted for stage_id, *counted in session.execute(counts.group_by(Item.stage_id))}
     return [
         GoldCard(stage, task_of(stage).title, num_gold, num_items)
