@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, assignment, guidelines
 from preceptor.labeling.outcomes import Missing, Refused, Stale
@@ -307,6 +308,52 @@ def test_a_skip_that_is_sent_twice_at_once_is_one(store: Database, anna: Hands) 
         thread.join()
     assert sorted(outcomes) == ["missing", "skipped"]
     assert count(store, Skip) == 1
+
+
+DEEDS: dict[str, Callable[[Session, Labeler], object]] = {
+    "skip": lambda session, labeler: answers.skip(session, labeler, 1, reason="", now=NOW),
+    "submit": lambda session, labeler: answers.submit(
+        session, labeler, 1, ranked("ABCD"), guideline_id=None, active_s=9.0, now=NOW
+    ),
+    "heartbeat": lambda session, labeler: assignment.heartbeat(session, labeler, 1, now=NOW + 1),
+    "late heartbeat": lambda session, labeler: assignment.heartbeat(session, labeler, 1, now=NOW + 10_000),
+    "claim": lambda session, labeler: assignment.claim_next(session, labeler, 1, now=NOW + 1),
+    "take back": lambda session, labeler: answers.take_back_skip(session, labeler, 1, now=NOW),
+}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("skip", "claim"), ("submit", "heartbeat"), ("skip", "late heartbeat"), ("submit", "claim"),
+        ("heartbeat", "skip"), ("claim", "submit"), ("take back", "take back"),
+    ],
+)  # fmt: skip
+def test_what_two_tabs_do_with_a_claim_at_once_comes_one_after_the_other(
+    store: Database, anna: Hands, first: str, second: str
+) -> None:
+    if first == "take back":
+        anna.skip()
+    failures: list[BaseException] = []
+
+    def do_second() -> None:
+        try:
+            with store.write() as session:
+                DEEDS[second](session, anna.labeler)
+        except Missing:
+            pass  # the item has gone with the first
+        except BaseException as error:
+            failures.append(error)
+
+    beside = threading.Thread(target=do_second)
+    with store.write() as session:
+        DEEDS[first](session, anna.labeler)
+        session.flush()
+        beside.start()
+        beside.join(timeout=0.5)  # it gets as far as it can before the first is kept
+        assert beside.is_alive()
+    beside.join()
+    assert failures == []
 
 
 def test_comments_make_a_thread_with_the_researchers(store: Database, people: dict[str, Labeler], anna: Hands) -> None:

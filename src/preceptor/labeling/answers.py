@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from preceptor.labeling.assignment import claim_again, claim_of, is_free, is_live
+from preceptor.labeling.assignment import claim_again, claim_of, claim_on, is_free, is_live, stage_of
 from preceptor.labeling.outcomes import Missing, Refused, Stale
 from preceptor.labeling.stages import task_of
 from preceptor.labeling.tasks import Task
@@ -73,8 +73,7 @@ def place_of(session: Session, labeler: Labeler, item_id: int) -> tuple[int, dic
     Raises:
         Missing: it never was.
     """
-    claim = session.scalar(select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id))
-    found = claim or latest_answer(session, labeler, item_id)
+    found = claim_on(session, labeler, item_id) or latest_answer(session, labeler, item_id)
     if found is None:
         raise Missing
     return found.stage_id, found.shown
@@ -107,12 +106,8 @@ def submit(
         Stale: another tab or device saved or submitted in the meantime.
         Refused: it is no answer to it.
     """
-    item = session.get(Item, item_id)
-    if item is None:
-        raise Missing
-    # From here on nobody else counts in this stage, so what is read stays true.
-    stage = session.scalars(select(Stage).where(Stage.id == item.stage_id).with_for_update()).one()
-    session.refresh(item)
+    stage = stage_of(session, item_id)
+    item = session.get_one(Item, item_id)
     before = latest_answer(session, labeler, item_id)
     claim = None if before else claim_of(session, labeler, item_id)
     place = before or claim
@@ -164,29 +159,36 @@ def latest_answer(session: Session, labeler: Labeler, item_id: int) -> Answer | 
 def skip(session: Session, labeler: Labeler, item_id: int, *, reason: str, now: float) -> int:
     """Pass an item over; what was drafted is kept, and the item goes to others. The stage's id.
 
+    Call it in a write transaction.
+
     Raises:
         Missing: the labeler does not have this item.
     """
-    claim = claim_of(session, labeler, item_id, lock=True)
+    stage = stage_of(session, item_id)
+    claim = claim_of(session, labeler, item_id)
     session.add(Skip(item_id=item_id, labeler_id=labeler.id, reason=reason[:2000], created_at=now))
     session.delete(claim)
     session.flush()
-    return claim.stage_id
+    return stage.id
 
 
 def take_back_skip(session: Session, labeler: Labeler, item_id: int, *, now: float) -> Claim:
     """Have a skipped item again, with its draft; late from the start when it has gone to others.
 
+    Asking twice is as good as once. 
     Call it in a write transaction.
 
     Raises:
         Missing: the labeler did not skip it, or no longer works in its stage.
     """
+    stage = stage_of(session, item_id)
+    if claim := claim_on(session, labeler, item_id):
+        return claim
     passed = session.scalar(select(Skip).where(Skip.item_id == item_id, Skip.labeler_id == labeler.id))
     if passed is None:
         raise Missing
     session.delete(passed)
-    return claim_again(session, labeler, item_id, now=now)
+    return claim_again(session, labeler, stage, item_id, now=now)
 
 
 def comment(

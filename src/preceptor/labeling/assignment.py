@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from preceptor.labeling.outcomes import Missing
-from preceptor.labeling.stages import settings_of, stage_for, task_of
+from preceptor.labeling.stages import is_for, settings_of, stage_for, task_of
 from preceptor.labeling.tasks import StageSettings
 from preceptor.store.tables import Addressee, Answer, Claim, Item, Labeler, Skip, Stage
 
@@ -46,31 +46,46 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     return None
 
 
-def claim_of(session: Session, labeler: Labeler, item_id: int, *, lock: bool = False) -> Claim:
-    """A labeler's claim on an item, ended or not; locked, so that it can be given up only once.
+def stage_of(session: Session, item_id: int) -> Stage:
+    """The stage of an item, locked: who makes, extends or ends a claim in it does so alone.
+
+    Raises:
+        Missing: there is no such item.
+    """
+    statement = select(Stage).join(Item, Item.stage_id == Stage.id).where(Item.id == item_id)
+    stage = session.scalar(statement.with_for_update(of=Stage))
+    if stage is None:
+        raise Missing
+    return stage
+
+
+def claim_on(session: Session, labeler: Labeler, item_id: int) -> Claim | None:
+    """A labeler's claim on an item, ended or not."""
+    return session.scalar(select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id))
+
+
+def claim_of(session: Session, labeler: Labeler, item_id: int) -> Claim:
+    """The same where there must be one.
 
     Raises:
         Missing: there is none.
     """
-    statement = select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id)
-    claim = session.scalar(statement.with_for_update() if lock else statement)
+    claim = claim_on(session, labeler, item_id)
     if claim is None:
         raise Missing
     return claim
 
 
-def claim_again(session: Session, labeler: Labeler, item_id: int, *, now: float) -> Claim:
-    """A claim on a certain item; one that has ended already when the item has no room.
+def claim_again(session: Session, labeler: Labeler, stage: Stage, item_id: int, *, now: float) -> Claim:
+    """A claim on a certain item of a locked stage; one that has ended already when the item has no room.
 
     Raises:
-        Missing: there is no such item, or the labeler does not work in its stage.
+        Missing: the labeler does not work in this stage.
     """
-    item = session.get(Item, item_id)
-    if item is None:
+    if not is_for(stage, labeler):
         raise Missing
-    stage = stage_for(session, labeler, item.stage_id, lock=True)
     has_room = is_free(session, stage, item_id, now)
-    claim = _claim(session, labeler, stage, item, settings_of(stage), now)
+    claim = _claim(session, labeler, stage, session.get_one(Item, item_id), settings_of(stage), now)
     if not has_room:
         claim.expires_at = now
     return claim
@@ -80,15 +95,14 @@ def heartbeat(session: Session, labeler: Labeler, item_id: int, *, now: float) -
     """Somebody is still at it: the lease goes on. False when it ended and the item has gone to others.
 
     Raises:
-        Missing: the labeler never had it.
+        Missing: the labeler does not have it, or no longer works in its stage.
     """
+    stage = stage_of(session, item_id)
     claim = claim_of(session, labeler, item_id)
-    if not is_live(claim, now):
-        stage = stage_for(session, labeler, claim.stage_id, lock=True)
-        if not is_free(session, stage, item_id, now):
-            return False
-    else:
-        stage = stage_for(session, labeler, claim.stage_id)
+    if not is_for(stage, labeler):
+        raise Missing
+    if not is_live(claim, now) and not is_free(session, stage, item_id, now):
+        return False
     _extend(claim, settings_of(stage), now)
     return True
 
