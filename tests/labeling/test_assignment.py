@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from preceptor.labeling import answers, assignment
+from preceptor.labeling.desk import skipped_by
 from preceptor.labeling.outcomes import Missing
 from preceptor.labeling.stages import NewItem, add_items, change_stage
 from preceptor.store import Database
@@ -190,6 +191,28 @@ def test_a_skip_is_taken_back(store: Database, at: At, clock: Clock, people: dic
         claim = answers.take_back_skip(session, people["anna"], item, now=clock.now)
         assert not assignment.is_live(claim, clock.now), "it has gone to bert"
     assert anna.submit(item) == "surplus"
+
+
+def test_what_was_taken_out_of_the_line_is_not_given_again(
+    store: Database, at: At, clock: Clock, people: dict[str, Labeler]
+) -> None:
+    stage = add_ranking_stage(store, 2)
+    anna, bert = at("anna", stage), at("bert", stage)
+    begun, skipped = anna.claim(), bert.claim()
+    assert skipped is not None
+    bert.skip(skipped)
+    with store.write() as session:
+        for item in session.scalars(select(Item)):
+            item.is_retired = True
+    assert anna.claim() is None
+    clock.pass_minutes(31)
+    assert anna.claim() is None
+    assert anna.beat(begun) is False
+    assert anna.submit(begun) == "surplus", "what was begun before is kept"
+    with store.write() as session:
+        assert skipped_by(session, people["bert"], limit=9) == []
+        with pytest.raises(Missing):
+            answers.take_back_skip(session, people["bert"], skipped, now=clock.now)
 
 
 def test_items_that_come_while_people_work_are_given_out(store: Database, at: At) -> None:

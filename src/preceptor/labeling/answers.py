@@ -175,8 +175,7 @@ def skip(session: Session, labeler: Labeler, item_id: int, *, reason: str, now: 
 def take_back_skip(session: Session, labeler: Labeler, item_id: int, *, now: float) -> Claim:
     """Have a skipped item again, with its draft; late from the start when it has gone to others.
 
-    Asking twice is as good as once. 
-    Call it in a write transaction.
+    Asking twice is as good as once. Call it in a write transaction.
 
     Raises:
         Missing: the labeler did not skip it, or no longer works in its stage.

@@ -25,11 +25,9 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     """
     stage = stage_for(session, labeler, stage_id, lock=True)
     settings = settings_of(stage)
-    mine = select(Claim).where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id).order_by(Claim.id)
-    for claim in session.scalars(mine):
-        if is_live(claim, now) or is_free(session, stage, claim.item_id, now):
-            _extend(claim, settings, now)
-            return claim
+    if claim := begun(session, labeler, stage, now):
+        _extend(claim, settings, now)
+        return claim
     if labeler.role == "researcher":
         item = session.scalar(_without_gold(labeler, stage, now).limit(1))
         return None if item is None else _claim(session, labeler, stage, item, settings, now)
@@ -44,6 +42,14 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
         if item is not None:
             return _claim(session, labeler, stage, item, settings, now)
     return None
+
+
+def begun(session: Session, labeler: Labeler, stage: Stage, now: float) -> Claim | None:
+    """What a labeler has begun and is to go on with; not what has gone to others or was taken out of the line."""
+    mine = select(Claim).join(Item, Item.id == Claim.item_id).where(Item.is_retired.is_(False))
+    mine = mine.where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id).order_by(Claim.id)
+    going_on = (one for one in session.scalars(mine) if is_live(one, now) or is_free(session, stage, one.item_id, now))
+    return next(going_on, None)
 
 
 def stage_of(session: Session, item_id: int) -> Stage:
@@ -80,12 +86,13 @@ def claim_again(session: Session, labeler: Labeler, stage: Stage, item_id: int, 
     """A claim on a certain item of a locked stage; one that has ended already when the item has no room.
 
     Raises:
-        Missing: the labeler does not work in this stage.
+        Missing: the labeler does not work in this stage, or the item was taken out of the line.
     """
-    if not is_for(stage, labeler):
+    item = session.get_one(Item, item_id)
+    if item.is_retired or not is_for(stage, labeler):
         raise Missing
     has_room = is_free(session, stage, item_id, now)
-    claim = _claim(session, labeler, stage, session.get_one(Item, item_id), settings_of(stage), now)
+    claim = _claim(session, labeler, stage, item, settings_of(stage), now)
     if not has_room:
         claim.expires_at = now
     return claim
@@ -115,6 +122,8 @@ def is_live(claim: Claim, now: float) -> bool:
 def is_free(session: Session, stage: Stage, item_id: int, now: float) -> bool:
     """Whether an item has room for one more, what others are doing included; the stage must be locked."""
     item = session.get_one(Item, item_id, populate_existing=True)
+    if item.is_retired:
+        return False
     if item.lane != "ordinary":
         return True
     live = session.scalar(select(func.count()).where(Claim.item_id == item_id, Claim.expires_at > now)) or 0

@@ -131,12 +131,12 @@ def done_by(session: Session, me: Labeler, *, limit: int) -> list[tuple[Answer, 
 
 
 def skipped_by(session: Session, me: Labeler, *, limit: int) -> list[tuple[Skip, Stage]]:
-    """What a labeler passed over, latest first."""
+    """What a labeler passed over and may have again, latest first."""
     statement = (
         select(Skip, Stage)
         .join(Item, Item.id == Skip.item_id)
         .join(Stage, Stage.id == Item.stage_id)
-        .where(Skip.labeler_id == me.id)
+        .where(Skip.labeler_id == me.id, Item.is_retired.is_(False))
         .order_by(Skip.id.desc())
         .limit(limit)
     )
