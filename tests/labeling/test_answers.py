@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, assignment, guidelines
 from preceptor.labeling.outcomes import Missing, Refused, Stale
+from preceptor.labeling.stages import change_stage
 from preceptor.store import Database
 from preceptor.store.tables import Answer, Claim, Draft, Labeler, Skip, Stage
 from tests.labeling.people import add_people, add_ranking_stage, ranked
@@ -240,6 +241,24 @@ def test_sending_another_one_corrects_and_keeps_the_first(store: Database, anna:
         latest = answers.latest_answer(session, anna.labeler, 1)
     assert latest is not None
     assert latest.id == third.id
+
+
+@pytest.mark.parametrize("reason", ["the stage is closed", "the stage is paused", "the labeler is paused"])
+def test_who_no_longer_works_there_finishes_what_was_begun_and_corrects_nothing(
+    store: Database, stage: Stage, anna: Hands, reason: str
+) -> None:
+    with store.write() as session:
+        if reason == "the labeler is paused":
+            anna.labeler = session.get_one(Labeler, anna.labeler.id)
+            anna.labeler.standing = "paused"
+        else:
+            change_stage(session, stage.id, state="closed" if "closed" in reason else "paused")
+    first = anna.submit("ABCD")
+    assert first.status == "counted"
+    assert anna.submit("ABCD").id == first.id, "sent again after a lost reply"
+    with pytest.raises(Refused, match="no longer be corrected"):
+        anna.submit("BACD")
+    assert count(store, Answer) == 1
 
 
 def test_two_tabs_that_submit_at_once_make_one_answer_and_one_correction(store: Database, anna: Hands) -> None:

@@ -265,6 +265,15 @@ def test_candidates_work_in_screening_stages_alone(store: Database, at: At) -> N
         at("anna", screening).claim()
 
 
+def test_all_candidates_have_the_same_items(store: Database) -> None:
+    stage = add_ranking_stage(store, 3, is_screening=True)
+    desks = [Desk(store, labeler, stage, Clock()) for labeler in add_labelers(store, 3, standing="candidate")]
+    first = [desk.claim() for desk in desks]
+    assert None not in first
+    assert [desk.submit(item) for desk, item in zip(desks, first, strict=True)] == ["counted"] * 3
+    assert [len(desk.work()) for desk in desks] == [2, 2, 2]
+
+
 @pytest.mark.parametrize("state", ["paused", "closed"])
 def test_a_stage_that_is_not_open_gives_nothing_and_takes_what_was_begun(store: Database, at: At, state: str) -> None:
     stage = add_ranking_stage(store, 2)

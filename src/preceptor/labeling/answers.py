@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from preceptor.labeling.assignment import claim_again, claim_of, claim_on, is_free, is_live, stage_of
+from preceptor.labeling.assignment import claim_again, claim_of, claim_on, has_limit, is_free, is_live, stage_of
 from preceptor.labeling.outcomes import Missing, Refused, Stale
-from preceptor.labeling.stages import task_of
+from preceptor.labeling.stages import is_for, task_of
 from preceptor.labeling.tasks import Task
 from preceptor.records import Record
 from preceptor.store.tables import Answer, Claim, Comment, Draft, Guideline, Item, Labeler, Skip, Stage, Status
@@ -98,13 +98,13 @@ def submit(
     A researcher's is gold: others are compared with it. An item that nobody has done yet leaves the line with it, to be
     strewn among the others; one of a stage for candidates stays. The latest gold of an item holds.
 
-    Sending the same again, as after a lost reply, gives the answer that is there; sending another one corrects it. Call
-    it in a write transaction.
+    Sending the same again, as after a lost reply, gives the answer that is there; sending another one corrects it. Who
+    no longer works in the stage finishes what was begun, and corrects nothing. Call it in a write transaction.
 
     Raises:
         Missing: the labeler never had this item.
         Stale: another tab or device saved or submitted in the meantime.
-        Refused: it is no answer to it.
+        Refused: it is no answer to it, or can no longer be corrected.
     """
     stage = stage_of(session, item_id)
     item = session.get_one(Item, item_id)
@@ -119,6 +119,8 @@ def submit(
     if before is not None and before.content == content:
         session.flush()
         return before
+    if before is not None and not is_for(stage, labeler):
+        raise Refused("This can no longer be corrected: it stays as you submitted it.")
     task = task_of(stage)
     checked(task, item, place.shown, content)
     answer = Answer(
@@ -146,7 +148,7 @@ def _status(session: Session, labeler: Labeler, stage: Stage, item: Item, claim:
         return "gold"
     if claim is None:
         return "revision"
-    has_room = item.lane != "ordinary" or item.num_counted < stage.overlap
+    has_room = not has_limit(stage, item.lane) or item.num_counted < stage.overlap
     return "counted" if has_room and (is_live(claim, now) or is_free(session, stage, item.id, now)) else "surplus"
 
 

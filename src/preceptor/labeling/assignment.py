@@ -124,10 +124,15 @@ def is_free(session: Session, stage: Stage, item_id: int, now: float) -> bool:
     item = session.get_one(Item, item_id, populate_existing=True)
     if item.is_retired:
         return False
-    if item.lane != "ordinary":
+    if not has_limit(stage, item.lane):
         return True
     live = session.scalar(select(func.count()).where(Claim.item_id == item_id, Claim.expires_at > now)) or 0
     return item.num_counted + live < stage.overlap
+
+
+def has_limit(stage: Stage, lane: str) -> bool:
+    """Whether only so many labelers do an item; all candidates do the same ones, and hidden items have no number."""
+    return lane == "ordinary" and not stage.is_screening
 
 
 def is_addressed(labeler: Labeler) -> ColumnElement[bool]:
@@ -166,7 +171,7 @@ def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSetting
         or_(Item.author_id.is_(None), Item.author_id != labeler.id), is_addressed(labeler),
         *(~exists().where(table.item_id == Item.id, table.labeler_id == labeler.id) for table in (Answer, Skip, Claim)),
     ]  # fmt: skip
-    if lane == "ordinary":
+    if has_limit(stage, lane):
         live = select(func.count()).where(Claim.item_id == Item.id, Claim.expires_at > now).scalar_subquery()
         conditions += [Item.num_counted < stage.overlap, Item.num_counted + live < stage.overlap]
     if lane == "repeat":
