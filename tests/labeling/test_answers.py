@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, assignment, guidelines
 from preceptor.labeling.outcomes import Missing, Refused, Stale
+from preceptor.labeling.stages import change_stage
 from preceptor.store import Database
 from preceptor.store.tables import Answer, Claim, Draft, Labeler, Skip, Stage
 from tests.labeling.people import add_people, add_ranking_stage, ranked
@@ -46,11 +48,15 @@ class Hands:
         with self.store.write() as session:
             return answers.save_draft(session, self.labeler, 1, content, revision=revision, active_s=active_s, now=NOW)
 
-    def submit(self, letters: str = "ABCD", guideline_id: int | None = None, **more: Any) -> Answer:
+    def submit(
+        self, letters: str = "ABCD", guideline_id: int | None = None, revision: int | None = None, **more: Any
+    ) -> Answer:
         """What is in the store then."""
         content = ranked(letters) | more
         with self.store.write() as session:
-            return answers.submit(session, self.labeler, 1, content, guideline_id=guideline_id, active_s=9.0, now=NOW)
+            return answers.submit(
+                session, self.labeler, 1, content, revision=revision, guideline_id=guideline_id, active_s=9.0, now=NOW
+            )
 
     def skip(self) -> None:
         """Pass it over."""
@@ -166,6 +172,36 @@ def test_a_submission_ends_claim_and_draft(store: Database, anna: Hands) -> None
     assert count(store, Draft) == count(store, Claim) == 0
 
 
+def test_a_submission_from_an_older_state_is_refused_with_the_latest(store: Database, anna: Hands) -> None:
+    for revision, note in enumerate(["on the laptop", "on the phone"]):
+        anna.save(ranked("ABCD") | {"note": note}, revision)
+    with pytest.raises(Stale) as caught:
+        anna.submit(revision=1)
+    assert (caught.value.revision, caught.value.content["note"]) == (2, "on the phone")
+    with pytest.raises(Stale):
+        anna.submit(revision=0)
+    assert (count(store, Answer), draft(store, anna.labeler).revision) == (0, 2)
+    assert anna.submit(revision=2, note="on the phone").status == "counted"
+
+
+def test_a_submission_never_takes_the_place_of_one_from_elsewhere_unseen(store: Database, anna: Hands) -> None:
+    anna.save(ranked("ABCD"), 0)
+    anna.save(ranked("BACD"), 1)
+    first = anna.submit("BACD", revision=2)
+    assert anna.submit("BACD", revision=2).id == first.id, "sent again after a lost reply"
+    for deed in (lambda: anna.submit("ABCD", revision=1), lambda: anna.save(ranked("CABD"), 1)):
+        with pytest.raises(Stale) as caught:
+            deed()
+        assert (caught.value.revision, caught.value.content) == (0, ranked("BACD"))
+    assert anna.submit("CABD", revision=0).status == "revision"
+
+
+def test_who_keeps_no_drafts_submits_without_a_revision(store: Database, anna: Hands) -> None:
+    anna.save({"a": 1}, 0)
+    assert anna.submit().status == "counted"
+    assert count(store, Draft) == 0
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -205,6 +241,24 @@ def test_sending_another_one_corrects_and_keeps_the_first(store: Database, anna:
         latest = answers.latest_answer(session, anna.labeler, 1)
     assert latest is not None
     assert latest.id == third.id
+
+
+@pytest.mark.parametrize("reason", ["the stage is closed", "the stage is paused", "the labeler is paused"])
+def test_who_no_longer_works_there_finishes_what_was_begun_and_corrects_nothing(
+    store: Database, stage: Stage, anna: Hands, reason: str
+) -> None:
+    with store.write() as session:
+        if reason == "the labeler is paused":
+            anna.labeler = session.get_one(Labeler, anna.labeler.id)
+            anna.labeler.standing = "paused"
+        else:
+            change_stage(session, stage.id, state="closed" if "closed" in reason else "paused")
+    first = anna.submit("ABCD")
+    assert first.status == "counted"
+    assert anna.submit("ABCD").id == first.id, "sent again after a lost reply"
+    with pytest.raises(Refused, match="no longer be corrected"):
+        anna.submit("BACD")
+    assert count(store, Answer) == 1
 
 
 def test_two_tabs_that_submit_at_once_make_one_answer_and_one_correction(store: Database, anna: Hands) -> None:
@@ -273,6 +327,52 @@ def test_a_skip_that_is_sent_twice_at_once_is_one(store: Database, anna: Hands) 
         thread.join()
     assert sorted(outcomes) == ["missing", "skipped"]
     assert count(store, Skip) == 1
+
+
+DEEDS: dict[str, Callable[[Session, Labeler], object]] = {
+    "skip": lambda session, labeler: answers.skip(session, labeler, 1, reason="", now=NOW),
+    "submit": lambda session, labeler: answers.submit(
+        session, labeler, 1, ranked("ABCD"), guideline_id=None, active_s=9.0, now=NOW
+    ),
+    "heartbeat": lambda session, labeler: assignment.heartbeat(session, labeler, 1, now=NOW + 1),
+    "late heartbeat": lambda session, labeler: assignment.heartbeat(session, labeler, 1, now=NOW + 10_000),
+    "claim": lambda session, labeler: assignment.claim_next(session, labeler, 1, now=NOW + 1),
+    "take back": lambda session, labeler: answers.take_back_skip(session, labeler, 1, now=NOW),
+}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("skip", "claim"), ("submit", "heartbeat"), ("skip", "late heartbeat"), ("submit", "claim"),
+        ("heartbeat", "skip"), ("claim", "submit"), ("take back", "take back"),
+    ],
+)  # fmt: skip
+def test_what_two_tabs_do_with_a_claim_at_once_comes_one_after_the_other(
+    store: Database, anna: Hands, first: str, second: str
+) -> None:
+    if first == "take back":
+        anna.skip()
+    failures: list[BaseException] = []
+
+    def do_second() -> None:
+        try:
+            with store.write() as session:
+                DEEDS[second](session, anna.labeler)
+        except Missing:
+            pass  # the item has gone with the first
+        except BaseException as error:
+            failures.append(error)
+
+    beside = threading.Thread(target=do_second)
+    with store.write() as session:
+        DEEDS[first](session, anna.labeler)
+        session.flush()
+        beside.start()
+        beside.join(timeout=0.5)  # it gets as far as it can before the first is kept
+        assert beside.is_alive()
+    beside.join()
+    assert failures == []
 
 
 def test_comments_make_a_thread_with_the_researchers(store: Database, people: dict[str, Labeler], anna: Hands) -> None:

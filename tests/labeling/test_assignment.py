@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from preceptor.labeling import answers, assignment
+from preceptor.labeling.desk import skipped_by
 from preceptor.labeling.outcomes import Missing
 from preceptor.labeling.stages import NewItem, add_items, change_stage
 from preceptor.store import Database
@@ -192,6 +193,28 @@ def test_a_skip_is_taken_back(store: Database, at: At, clock: Clock, people: dic
     assert anna.submit(item) == "surplus"
 
 
+def test_what_was_taken_out_of_the_line_is_not_given_again(
+    store: Database, at: At, clock: Clock, people: dict[str, Labeler]
+) -> None:
+    stage = add_ranking_stage(store, 2)
+    anna, bert = at("anna", stage), at("bert", stage)
+    begun, skipped = anna.claim(), bert.claim()
+    assert skipped is not None
+    bert.skip(skipped)
+    with store.write() as session:
+        for item in session.scalars(select(Item)):
+            item.is_retired = True
+    assert anna.claim() is None
+    clock.pass_minutes(31)
+    assert anna.claim() is None
+    assert anna.beat(begun) is False
+    assert anna.submit(begun) == "surplus", "what was begun before is kept"
+    with store.write() as session:
+        assert skipped_by(session, people["bert"], limit=9) == []
+        with pytest.raises(Missing):
+            answers.take_back_skip(session, people["bert"], skipped, now=clock.now)
+
+
 def test_items_that_come_while_people_work_are_given_out(store: Database, at: At) -> None:
     stage = add_ranking_stage(store, 1)
     anna = at("anna", stage)
@@ -240,6 +263,15 @@ def test_candidates_work_in_screening_stages_alone(store: Database, at: At) -> N
         at("carl", ordinary).claim()
     with pytest.raises(Missing):
         at("anna", screening).claim()
+
+
+def test_all_candidates_have_the_same_items(store: Database) -> None:
+    stage = add_ranking_stage(store, 3, is_screening=True)
+    desks = [Desk(store, labeler, stage, Clock()) for labeler in add_labelers(store, 3, standing="candidate")]
+    first = [desk.claim() for desk in desks]
+    assert None not in first
+    assert [desk.submit(item) for desk, item in zip(desks, first, strict=True)] == ["counted"] * 3
+    assert [len(desk.work()) for desk in desks] == [2, 2, 2]
 
 
 @pytest.mark.parametrize("state", ["paused", "closed"])
@@ -310,6 +342,28 @@ def test_a_repeat_comes_to_those_who_did_the_first_and_after_a_while(store: Data
         add_items(session, session.get_one(Stage, stage.id), more, now=0.0)
     assert anna.work().count(again) == 1
     assert again not in bert.work()
+
+
+def test_what_one_did_long_ago_is_asked_again_once_and_of_nobody_else(store: Database, at: At, clock: Clock) -> None:
+    stage = add_ranking_stage(store, 40, overlap=2, settings={"repeat_share": 0.5, "repeat_after_hours": 1})
+    anna, bert = at("anna", stage), at("bert", stage)
+    first = []
+    for _ in range(5):
+        first.append(anna.claim())
+        anna.submit(first[-1])
+    clock.pass_minutes(61)
+    done = anna.work()
+    with store.read() as session:
+        items = {item.id: item for item in session.scalars(select(Item))}
+    repeats = [items[item_id] for item_id in done if items[item_id].lane == "repeat"]
+    assert sorted(item.repeats_id or 0 for item in repeats) == sorted(first), "each once, and no other"
+    assert all(item.payload == items[item.repeats_id].payload for item in repeats if item.repeats_id)
+    assert done[-5:] != [item.id for item in repeats], "not all at the end"
+    assert not {item.key for item in repeats} & {item.key for item in items.values() if item.lane == "ordinary"}
+    theirs = bert.work()
+    assert all(items[item_id].lane == "ordinary" for item_id in theirs)
+    with store.read() as session:
+        assert set(session.scalars(select(Item.num_counted).where(Item.lane == "ordinary"))) == {2}
 
 
 def test_how_an_item_is_shown_differs_by_labeler_and_not_by_reload(store: Database, at: At) -> None:

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import delete, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from preceptor.labeling.assignment import claim_again, claim_of, is_free, is_live
+from preceptor.labeling.assignment import claim_again, claim_of, claim_on, has_limit, is_free, is_live, stage_of
 from preceptor.labeling.outcomes import Missing, Refused, Stale
-from preceptor.labeling.stages import task_of
+from preceptor.labeling.stages import is_for, task_of
 from preceptor.labeling.tasks import Task
 from preceptor.records import Record
 from preceptor.store.tables import Answer, Claim, Comment, Draft, Guideline, Item, Labeler, Skip, Stage, Status
@@ -20,7 +20,7 @@ MAX_CONTENT = 2_000_000
 
 def draft_of(session: Session, labeler: Labeler, item_id: int) -> Draft | None:
     """What a labeler has so far; None before the first save."""
-    return session.scalar(select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id))
+    return session.scalar(_draft(labeler, item_id))
 
 
 def save_draft(
@@ -46,7 +46,7 @@ def save_draft(
     _check_size(content)
     if model := task_of(session.get_one(Stage, stage_id)).Draft:
         _parsed(model, content)
-    statement = select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id)
+    statement = _draft(labeler, item_id)
     draft = session.scalar(statement.with_for_update())
     if draft is None:
         # There is no row to lock yet, and two tabs may save first at once.
@@ -54,7 +54,7 @@ def save_draft(
         draft = session.scalar(statement)
     if draft is None:
         if revision != 0:
-            raise Stale(0, {})
+            raise Stale(0, _submitted(session, labeler, item_id))
         draft = Draft(item_id=item_id, labeler_id=labeler.id, revision=0, content={}, active_s=0.0, updated_at=now)
         session.add(draft)
     elif draft.revision != revision:
@@ -73,8 +73,7 @@ def place_of(session: Session, labeler: Labeler, item_id: int) -> tuple[int, dic
     Raises:
         Missing: it never was.
     """
-    claim = session.scalar(select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id))
-    found = claim or latest_answer(session, labeler, item_id)
+    found = claim_on(session, labeler, item_id) or latest_answer(session, labeler, item_id)
     if found is None:
         raise Missing
     return found.stage_id, found.shown
@@ -86,35 +85,42 @@ def submit(
     item_id: int,
     content: dict[str, Any],
     *,
+    revision: int | None = None,
     guideline_id: int | None,
     active_s: float,
     now: float,
 ) -> Answer:
     """Take an answer in. It counts while the item has room; what comes too late is kept as surplus.
 
+    `revision` is that of the draft which it was made from, 0 for none. None comes from who keeps no drafts: whatever
+    was drafted goes.
+
     A researcher's is gold: others are compared with it. An item that nobody has done yet leaves the line with it, to be
     strewn among the others; one of a stage for candidates stays. The latest gold of an item holds.
 
-    Sending the same again, as after a lost reply, gives the answer that is there; sending another one corrects it. Call
-    it in a write transaction.
+    Sending the same again, as after a lost reply, gives the answer that is there; sending another one corrects it. Who
+    no longer works in the stage finishes what was begun, and corrects nothing. Call it in a write transaction.
 
     Raises:
         Missing: the labeler never had this item.
-        Refused: it is no answer to it.
+        Stale: another tab or device saved or submitted in the meantime.
+        Refused: it is no answer to it, or can no longer be corrected.
     """
-    item = session.get(Item, item_id)
-    if item is None:
-        raise Missing
-    # From here on nobody else counts in this stage, so what is read stays true.
-    stage = session.scalars(select(Stage).where(Stage.id == item.stage_id).with_for_update()).one()
-    session.refresh(item)
+    stage = stage_of(session, item_id)
+    item = session.get_one(Item, item_id)
     before = latest_answer(session, labeler, item_id)
     claim = None if before else claim_of(session, labeler, item_id)
     place = before or claim
     assert place is not None
-    _drop_draft(session, labeler, item_id)
+    draft = session.scalar(_draft(labeler, item_id).with_for_update())
+    _check_revision(draft, before, revision, content)
+    if draft is not None:
+        session.delete(draft)
     if before is not None and before.content == content:
+        session.flush()
         return before
+    if before is not None and not is_for(stage, labeler):
+        raise Refused("This can no longer be corrected: it stays as you submitted it.")
     task = task_of(stage)
     checked(task, item, place.shown, content)
     answer = Answer(
@@ -142,7 +148,7 @@ def _status(session: Session, labeler: Labeler, stage: Stage, item: Item, claim:
         return "gold"
     if claim is None:
         return "revision"
-    has_room = item.lane != "ordinary" or item.num_counted < stage.overlap
+    has_room = not has_limit(stage, item.lane) or item.num_counted < stage.overlap
     return "counted" if has_room and (is_live(claim, now) or is_free(session, stage, item.id, now)) else "surplus"
 
 
@@ -155,29 +161,35 @@ def latest_answer(session: Session, labeler: Labeler, item_id: int) -> Answer | 
 def skip(session: Session, labeler: Labeler, item_id: int, *, reason: str, now: float) -> int:
     """Pass an item over; what was drafted is kept, and the item goes to others. The stage's id.
 
+    Call it in a write transaction.
+
     Raises:
         Missing: the labeler does not have this item.
     """
-    claim = claim_of(session, labeler, item_id, lock=True)
+    stage = stage_of(session, item_id)
+    claim = claim_of(session, labeler, item_id)
     session.add(Skip(item_id=item_id, labeler_id=labeler.id, reason=reason[:2000], created_at=now))
     session.delete(claim)
     session.flush()
-    return claim.stage_id
+    return stage.id
 
 
 def take_back_skip(session: Session, labeler: Labeler, item_id: int, *, now: float) -> Claim:
     """Have a skipped item again, with its draft; late from the start when it has gone to others.
 
-    Call it in a write transaction.
+    Asking twice is as good as once. Call it in a write transaction.
 
     Raises:
         Missing: the labeler did not skip it, or no longer works in its stage.
     """
+    stage = stage_of(session, item_id)
+    if claim := claim_on(session, labeler, item_id):
+        return claim
     passed = session.scalar(select(Skip).where(Skip.item_id == item_id, Skip.labeler_id == labeler.id))
     if passed is None:
         raise Missing
     session.delete(passed)
-    return claim_again(session, labeler, item_id, now=now)
+    return claim_again(session, labeler, stage, item_id, now=now)
 
 
 def comment(
@@ -247,8 +259,24 @@ def _parsed(model: type[Record], content: dict[str, Any]) -> Record:
         raise _misfit(error) from None
 
 
-def _drop_draft(session: Session, labeler: Labeler, item_id: int) -> None:
-    session.execute(delete(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id))
+def _draft(labeler: Labeler, item_id: int) -> Select[Draft]:
+    return select(Draft).where(Draft.item_id == item_id, Draft.labeler_id == labeler.id)
+
+
+def _submitted(session: Session, labeler: Labeler, item_id: int) -> dict[str, Any]:
+    """What there is where a draft has gone: a draft goes with its submission."""
+    answer = latest_answer(session, labeler, item_id)
+    return {} if answer is None else answer.content
+
+
+def _check_revision(draft: Draft | None, before: Answer | None, revision: int | None, content: dict[str, Any]) -> None:
+    """See that nothing newer goes with what is submitted; the same, sent again after a lost reply, is welcome."""
+    if revision is None:
+        return
+    if draft is not None and draft.revision != revision and draft.content != content:
+        raise Stale(draft.revision, draft.content)
+    if draft is None and revision != 0 and before is not None and before.content != content:
+        raise Stale(0, before.content)
 
 
 def _misfit(error: ValidationError) -> Refused:

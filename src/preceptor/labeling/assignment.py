@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from preceptor.labeling.outcomes import Missing
-from preceptor.labeling.stages import settings_of, stage_for, task_of
+from preceptor.labeling.stages import is_for, settings_of, stage_for, task_of
 from preceptor.labeling.tasks import StageSettings
 from preceptor.store.tables import Addressee, Answer, Claim, Item, Labeler, Skip, Stage
 
@@ -25,47 +25,72 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     """
     stage = stage_for(session, labeler, stage_id, lock=True)
     settings = settings_of(stage)
-    mine = select(Claim).where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id).order_by(Claim.id)
-    for claim in session.scalars(mine):
-        if is_live(claim, now) or is_free(session, stage, claim.item_id, now):
-            _extend(claim, settings, now)
-            return claim
+    if claim := begun(session, labeler, stage, now):
+        _extend(claim, settings, now)
+        return claim
     if labeler.role == "researcher":
         item = session.scalar(_without_gold(labeler, stage, now).limit(1))
         return None if item is None else _claim(session, labeler, stage, item, settings, now)
     num_done = _num_seen(session, labeler, stage)
     if settings.max_per_labeler is not None and num_done >= settings.max_per_labeler:
         return None
-    for lane in _lanes(settings, draw(labeler.id, stage.id, "lane", num_done)):
+    chance = draw(labeler.id, stage.id, "lane", num_done)
+    for lane in _lanes(settings, chance):
         item = session.scalar(_available(labeler, stage, lane, settings, now).limit(1))
+        if item is None and lane == "repeat":
+            item = _ask_again(session, labeler, stage, settings, chance, now)
         if item is not None:
             return _claim(session, labeler, stage, item, settings, now)
     return None
 
 
-def claim_of(session: Session, labeler: Labeler, item_id: int, *, lock: bool = False) -> Claim:
-    """A labeler's claim on an item, ended or not; locked, so that it can be given up only once.
+def begun(session: Session, labeler: Labeler, stage: Stage, now: float) -> Claim | None:
+    """What a labeler has begun and is to go on with; not what has gone to others or was taken out of the line."""
+    mine = select(Claim).join(Item, Item.id == Claim.item_id).where(Item.is_retired.is_(False))
+    mine = mine.where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id).order_by(Claim.id)
+    going_on = (one for one in session.scalars(mine) if is_live(one, now) or is_free(session, stage, one.item_id, now))
+    return next(going_on, None)
+
+
+def stage_of(session: Session, item_id: int) -> Stage:
+    """The stage of an item, locked: who makes, extends or ends a claim in it does so alone.
+
+    Raises:
+        Missing: there is no such item.
+    """
+    statement = select(Stage).join(Item, Item.stage_id == Stage.id).where(Item.id == item_id)
+    stage = session.scalar(statement.with_for_update(of=Stage))
+    if stage is None:
+        raise Missing
+    return stage
+
+
+def claim_on(session: Session, labeler: Labeler, item_id: int) -> Claim | None:
+    """A labeler's claim on an item, ended or not."""
+    return session.scalar(select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id))
+
+
+def claim_of(session: Session, labeler: Labeler, item_id: int) -> Claim:
+    """The same where there must be one.
 
     Raises:
         Missing: there is none.
     """
-    statement = select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == labeler.id)
-    claim = session.scalar(statement.with_for_update() if lock else statement)
+    claim = claim_on(session, labeler, item_id)
     if claim is None:
         raise Missing
     return claim
 
 
-def claim_again(session: Session, labeler: Labeler, item_id: int, *, now: float) -> Claim:
-    """A claim on a certain item; one that has ended already when the item has no room.
+def claim_again(session: Session, labeler: Labeler, stage: Stage, item_id: int, *, now: float) -> Claim:
+    """A claim on a certain item of a locked stage; one that has ended already when the item has no room.
 
     Raises:
-        Missing: there is no such item, or the labeler does not work in its stage.
+        Missing: the labeler does not work in this stage, or the item was taken out of the line.
     """
-    item = session.get(Item, item_id)
-    if item is None:
+    item = session.get_one(Item, item_id)
+    if item.is_retired or not is_for(stage, labeler):
         raise Missing
-    stage = stage_for(session, labeler, item.stage_id, lock=True)
     has_room = is_free(session, stage, item_id, now)
     claim = _claim(session, labeler, stage, item, settings_of(stage), now)
     if not has_room:
@@ -77,15 +102,14 @@ def heartbeat(session: Session, labeler: Labeler, item_id: int, *, now: float) -
     """Somebody is still at it: the lease goes on. False when it ended and the item has gone to others.
 
     Raises:
-        Missing: the labeler never had it.
+        Missing: the labeler does not have it, or no longer works in its stage.
     """
+    stage = stage_of(session, item_id)
     claim = claim_of(session, labeler, item_id)
-    if not is_live(claim, now):
-        stage = stage_for(session, labeler, claim.stage_id, lock=True)
-        if not is_free(session, stage, item_id, now):
-            return False
-    else:
-        stage = stage_for(session, labeler, claim.stage_id)
+    if not is_for(stage, labeler):
+        raise Missing
+    if not is_live(claim, now) and not is_free(session, stage, item_id, now):
+        return False
     _extend(claim, settings_of(stage), now)
     return True
 
@@ -98,10 +122,17 @@ def is_live(claim: Claim, now: float) -> bool:
 def is_free(session: Session, stage: Stage, item_id: int, now: float) -> bool:
     """Whether an item has room for one more, what others are doing included; the stage must be locked."""
     item = session.get_one(Item, item_id, populate_existing=True)
-    if item.lane != "ordinary":
+    if item.is_retired:
+        return False
+    if not has_limit(stage, item.lane):
         return True
     live = session.scalar(select(func.count()).where(Claim.item_id == item_id, Claim.expires_at > now)) or 0
     return item.num_counted + live < stage.overlap
+
+
+def has_limit(stage: Stage, lane: str) -> bool:
+    """Whether only so many labelers do an item; all candidates do the same ones, and hidden items have no number."""
+    return lane == "ordinary" and not stage.is_screening
 
 
 def is_addressed(labeler: Labeler) -> ColumnElement[bool]:
@@ -140,7 +171,7 @@ def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSetting
         or_(Item.author_id.is_(None), Item.author_id != labeler.id), is_addressed(labeler),
         *(~exists().where(table.item_id == Item.id, table.labeler_id == labeler.id) for table in (Answer, Skip, Claim)),
     ]  # fmt: skip
-    if lane == "ordinary":
+    if has_limit(stage, lane):
         live = select(func.count()).where(Claim.item_id == Item.id, Claim.expires_at > now).scalar_subquery()
         conditions += [Item.num_counted < stage.overlap, Item.num_counted + live < stage.overlap]
     if lane == "repeat":
@@ -165,6 +196,44 @@ def _did_long_ago(labeler: Labeler, until: float) -> ColumnElement[bool]:
         earlier.item_id == Item.repeats_id, earlier.labeler_id == labeler.id, earlier.status.in_(FIRST),
         earlier.created_at <= until,
     )  # fmt: skip
+
+
+def _ask_again(
+    session: Session, labeler: Labeler, stage: Stage, settings: StageSettings, chance: random.Random, now: float
+) -> Item | None:
+    """Make an item of one that a labeler did long ago, for this labeler alone; None when all such were asked again.
+
+    Nothing in it says so: it has a key, a place and an order of its own.
+    """
+    if stage.is_screening:  # there all candidates have the same items
+        return None
+    again = aliased(Item)
+    asked = (
+        select(again.repeats_id)
+        .join(Addressee, Addressee.item_id == again.id)
+        .where(again.stage_id == stage.id, again.lane == "repeat", Addressee.labeler_id == labeler.id)
+    )
+    done = (
+        select(Item.id)
+        .join(Answer, Answer.item_id == Item.id)
+        .where(
+            Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False), Item.id.not_in(asked),
+            Answer.labeler_id == labeler.id, Answer.status == "counted",
+            Answer.created_at <= now - settings.repeat_after_hours * 3600,
+        )
+    )  # fmt: skip
+    ids = session.scalars(done.order_by(Item.id)).all()
+    if not ids:
+        return None
+    first = session.get_one(Item, chance.choice(ids))
+    item = Item(
+        stage_id=stage.id, key=draw(labeler.id, first.id, "again").randbytes(8).hex(), position=first.position,
+        payload=first.payload, lane="repeat", repeats_id=first.id, author_id=first.author_id, created_at=now,
+    )  # fmt: skip
+    session.add(item)
+    session.flush()
+    session.add(Addressee(item_id=item.id, labeler_id=labeler.id))
+    return item
 
 
 def _claim(session: Session, labeler: Labeler, stage: Stage, item: Item, settings: StageSettings, now: float) -> Claim:

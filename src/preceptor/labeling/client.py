@@ -125,17 +125,25 @@ class RoomClient:
         return self._post(f"items/{item_id}/check", body, Concerns).concerns
 
     def submit(
-        self, item_id: int, content: Mapping[str, Any], *, active_s: float = 0.0, guideline_id: int | None = None
+        self,
+        item_id: int,
+        content: Mapping[str, Any],
+        *,
+        revision: int | None = None,
+        active_s: float = 0.0,
+        guideline_id: int | None = None,
     ) -> str:
         """Hand an answer in: 'counted', 'surplus' when it came late, 'revision' when it corrects an earlier one.
 
-        After a lost reply, send the same again: it is taken in once.
+        `revision` is that of the draft which it was made from, 0 for none; without it the answer takes the place of
+        whatever was drafted. After a lost reply, send the same again: it is taken in once.
 
         Raises:
             Missing: the item never was one's own.
+            Stale: another draft was saved in the meantime; it comes along.
             Refused: it is no answer to this item.
         """
-        body = {"content": content, "active_s": active_s, "guideline_id": guideline_id}
+        body = {"content": content, "revision": revision, "active_s": active_s, "guideline_id": guideline_id}
         return self._post(f"items/{item_id}/submit", body, SubmitOut).status
 
     def skip(self, item_id: int, reason: str = "") -> None:

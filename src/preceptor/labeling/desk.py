@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, guidelines
-from preceptor.labeling.assignment import FIRST, is_addressed, is_live
+from preceptor.labeling.assignment import FIRST, claim_on, is_addressed, is_live
 from preceptor.labeling.stages import settings_of, stages_for, task_of
 from preceptor.labeling.tasks import Task
 from preceptor.store.tables import Answer, Claim, Comment, Guideline, Item, Labeler, Skip, Stage
@@ -46,7 +46,7 @@ def desk(session: Session, me: Labeler, item_id: int, now: float) -> Desk:
     stage, item = session.get_one(Stage, stage_id), session.get_one(Item, item_id)
     task, settings = task_of(stage), settings_of(stage)
     payload, shown = task.Item.model_validate(item.payload), task.Shown.model_validate(shown_json)
-    claim = session.scalar(select(Claim).where(Claim.item_id == item_id, Claim.labeler_id == me.id))
+    claim = claim_on(session, me, item_id)
     draft = answers.draft_of(session, me, item_id)
     answer = None if claim else answers.latest_answer(session, me, item_id)
     begun = draft or answer
@@ -107,7 +107,9 @@ class GoldCard:
 
 def gold_cards(session: Session, researcher: Labeler) -> list[GoldCard]:
     """The stages, with how many of their items have gold."""
-    counts = select(Item.stage_id, func.count(), func.count(Item.gold)).where(Item.is_retired.is_(False))
+    counts = select(Item.stage_id, func.count(), func.count(Item.gold)).where(
+        Item.is_retired.is_(False), Item.lane != "repeat"
+    )
     num = {stage_id: counted for stage_id, *counted in session.execute(counts.group_by(Item.stage_id))}
     return [
         GoldCard(stage, task_of(stage).title, num_gold, num_items)
@@ -129,12 +131,12 @@ def done_by(session: Session, me: Labeler, *, limit: int) -> list[tuple[Answer, 
 
 
 def skipped_by(session: Session, me: Labeler, *, limit: int) -> list[tuple[Skip, Stage]]:
-    """What a labeler passed over, latest first."""
+    """What a labeler passed over and may have again, latest first."""
     statement = (
         select(Skip, Stage)
         .join(Item, Item.id == Skip.item_id)
         .join(Stage, Stage.id == Item.stage_id)
-        .where(Skip.labeler_id == me.id)
+        .where(Skip.labeler_id == me.id, Item.is_retired.is_(False))
         .order_by(Skip.id.desc())
         .limit(limit)
     )

@@ -104,6 +104,8 @@ class SubmitIn(Content):
 
     guideline_id: Id | None = None
     """The version of the guideline that was shown."""
+    revision: int | None = Field(default=None, ge=0)
+    """The draft's that it was made from, 0 for none. Without it the answer takes the place of whatever was drafted."""
 
 
 class Left(Posted):
@@ -170,13 +172,13 @@ def work_router(who: Callable[..., Labeler]) -> APIRouter:
 
     @router.post("/submit")
     def submit(request: Request, item_id: Id, posted: SubmitIn, me: Labeler = Depends(who)) -> SubmitOut:
-        """Hand an answer in. Sending the same again is harmless; another one corrects it."""
+        """Hand an answer in. Sending the same again is harmless; another one corrects it. 409 as with a draft."""
         room = room_of(request)
         if me.origin == "human" and not room.submit_limit.allows(str(me.id)):
             raise TooFast("That was very fast. Wait a minute; nothing is lost.")
         with room.database.write() as session:
             answer = answers.submit(
-                session, me, item_id, posted.content,
+                session, me, item_id, posted.content, revision=posted.revision,
                 guideline_id=posted.guideline_id, active_s=posted.active_s, now=time.time(),
             )  # fmt: skip
             return SubmitOut(status=answer.status, next=url(request, f"/stages/{answer.stage_id}/next"))

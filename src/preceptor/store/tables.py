@@ -163,7 +163,7 @@ class Stage(Table):
     is_screening: Mapped[bool] = mapped_column(default=False)
     """For candidates; what is done here is never exported as labels."""
     overlap: Mapped[int]
-    """Labelers that each item is to have."""
+    """Labelers that each item is to have; in a stage for candidates it sets no limit."""
     settings: Mapped[dict[str, Any]]
     """The kind's settings."""
     guideline: Mapped[str | None]

@@ -94,6 +94,32 @@ def test_what_both_tabs_changed_is_asked(server: Server, visits: Visits) -> None
     assert ratings(visits)["A"]["note"] == note(first) == "the bread is mine now\n\nthe bread is theirs now"
 
 
+def test_submitting_in_an_older_tab_keeps_what_a_newer_one_saved(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    context = visits.context("anna")
+    first = visits.open(context, "/stages/1/next")
+    for point in "1234":
+        first.keyboard.press(point)
+        first.keyboard.press("ArrowRight")
+    for key in ["d", "ArrowDown", "ArrowUp"]:
+        first.keyboard.press(key)
+    status(first, "Saved")
+    second = visits.open(context, "/stages/1/next")
+    second.keyboard.press("b")
+    second.keyboard.press("1")
+    status(second, "Saved")
+    (newer,) = [draft.content for draft in visits.rows(Draft)]
+    first.get_by_role("button", name="Submit").click()
+    expect(first.locator("#problem")).to_contain_text("also changed in another tab")
+    assert visits.rows(Answer) == []
+    left(first, first.get_by_role("button", name="Submit").click)
+    (answer,) = visits.rows(Answer)
+    assert answer.content == newer
+    assert [move["letter"] for move in newer["moves"]] == ["D", "D", "B"]
+    left(second, second.get_by_role("button", name="Submit").click)
+    assert [answer.status for answer in visits.rows(Answer)] == ["counted"]
+
+
 def test_boards_of_two_tabs_are_one_question(server: Server, visits: Visits) -> None:
     add_rankings(server)
     context = visits.context("anna")

@@ -32,7 +32,7 @@ PAGES = {
     "GET /account": SIGNED_IN, "POST /account/password": SIGNED_IN, "POST /account/tokens": SIGNED_IN,
     "POST /account/tokens/{token_id}/revoke": OWNER, "POST /account/sensitive": SIGNED_IN,
     "GET /stages/{stage_id}/next": TRAINING, "GET /items/{item_id}": OWNER,
-    "POST /items/{item_id}/take-back-skip": set(),
+    "POST /items/{item_id}/take-back-skip": OWNER,
     "GET /admin": ADMINS, "POST /admin/stages/{stage_id}": ADMINS, "GET /admin/people": ADMINS,
     "POST /admin/invitations": ADMINS, "POST /admin/people/{labeler_id}/standing": ADMINS,
     "POST /admin/people/{labeler_id}/forget": ADMINS, "GET /admin/guidelines/{name}": ADMINS,

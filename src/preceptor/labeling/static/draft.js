@@ -60,11 +60,25 @@ export class Draft {
    */
   async act(ask) {
     if (!(await this.save())) return;
-    this.#running = this.#act(ask).finally(() => {
-      this.#running = null;
-    });
-    await this.#running;
+    await this.#alone(this.#act(ask));
     await this.save();
+  }
+
+  /**
+   * Hands in what is saved: `ask(content, revision)` gives its reply. Where another tab or device was faster, what came
+   * from there is brought together with what is here, and nothing is handed in.
+   */
+  async submit(ask) {
+    if (!(await this.save())) return null;
+    let reply;
+    const work = async () => {
+      reply = await ask(structuredClone(this.content), this.#revision);
+      if (reply?.status === 409) await this.#merge(reply.body);
+      return this.isSaved;
+    };
+    await this.#alone(work());
+    if (reply?.status === 409) await this.save();
+    return reply;
   }
 
   /** Forgets what is not saved, so that the page can be left. */
@@ -76,7 +90,12 @@ export class Draft {
   /** Saves until nothing is left to save; whether that succeeded. */
   save() {
     clearTimeout(this.#timer);
-    this.#running ??= this.#saveAll().finally(() => {
+    return this.#running ?? this.#alone(this.#saveAll());
+  }
+
+  /** While this is on its way, nothing else is sent. */
+  #alone(work) {
+    this.#running = work.finally(() => {
       this.#running = null;
     });
     return this.#running;
@@ -137,7 +156,7 @@ export class Draft {
   }
 
   async #merge({ content: theirs, revision }) {
-    const base = revision === 0 ? theirs : this.#base; // there is no draft any more: nothing was taken away by anybody
+    const base = Object.keys(theirs).length === 0 ? theirs : this.#base; // where nothing is kept, nobody took anything away
     const { merged, conflicts } = merge(base, this.content, theirs);
     const chosen = conflicts.length > 0 ? await this.on.conflict(conflicts, merged) : merged;
     this.content = structuredClone(chosen);

@@ -21,6 +21,8 @@ const conflictFields = {};
 let hasSeenConcerns = false;
 
 const UNREACHABLE = () => _("The server cannot be reached. Your work is kept on this page; try again in a moment.");
+const CHANGED_ELSEWHERE = () =>
+  _("Not submitted: this was also changed in another tab or on another device. Look at it once more, then submit.");
 const STATUS = {
   changed: () => _("Not saved yet"),
   saving: () => _("Saving…"),
@@ -133,12 +135,12 @@ async function submit() {
   }
   if (!(await draft.save())) return complain(_("Not submitted: it could not be saved yet."));
   if (!(await isSure())) return;
-  const body = {
-    content: draft.content,
-    active_s: activeTime.seconds,
-    guideline_id: form.dataset.guidelineId ? Number(form.dataset.guidelineId) : null,
-  };
-  await leave(await post("submit", body));
+  const guideline = form.dataset.guidelineId ? Number(form.dataset.guidelineId) : null;
+  const reply = await draft.submit((content, revision) =>
+    post("submit", { content, revision, active_s: activeTime.seconds, guideline_id: guideline }),
+  );
+  if (reply?.status === 409) return complain(CHANGED_ELSEWHERE());
+  leave(reply);
 }
 
 async function skip() {
@@ -148,7 +150,7 @@ async function skip() {
     if ((await ask(_("Skip this task?"), [kept], choices)) !== "skip") return;
   }
   await draft.save();
-  await leave(await post("skip", { reason: "" }));
+  leave(await post("skip", { reason: "" }));
 }
 
 function leave(reply) {

@@ -42,7 +42,7 @@ class StageSettings(BaseConfig):
     gold_share: float = Field(default=0.0, ge=0, le=0.5)
     """Share of what a labeler is given that has a researcher's answer to compare with."""
     repeat_share: float = Field(default=0.0, ge=0, le=0.5)
-    """Share of what a labeler is given that this labeler has done before."""
+    """Share of what a labeler is given that this labeler has done before; nothing says so on the page."""
     repeat_after_hours: float = Field(default=24, ge=0)
     """How long ago that must have been."""
     min_active_s: float = Field(default=20, ge=0)
