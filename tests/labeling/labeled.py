@@ -34,6 +34,12 @@ def add_labeled(store: Database, num_items: int = 4, **traits: Any) -> Stage:
     return stage
 
 
+def one_more(store: Database, name: str) -> Labeler:
+    """Another training labeler."""
+    with store.write() as session:
+        return accounts.add_labeler(session, name, now=0.0)
+
+
 def rank(store: Database, labeler: Labeler, item_id: int, order: Sequence[str], now: float) -> Answer:
     """Rank an item: `order` lists the places that the responses have in it, as letters, best first."""
     with store.write() as session:

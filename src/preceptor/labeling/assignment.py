@@ -97,10 +97,12 @@ def heartbeat(session: Session, labeler: Labeler, item_id: int, *, now: float) -
     """
     claim = claim_of(session, labeler, item_id)
     if not is_live(claim, now):
+        if labeler.role == "researcher":
+            # Gold has room whenever it comes, and takes none from others.
+            return True
         stage = stage_for(session, labeler, claim.stage_id, lock=True)
         if not is_free(session, stage, item_id, now):
-            # A researcher's answer is gold, which has room whenever it comes.
-            return labeler.role == "researcher"
+            return False
     else:
         stage = stage_for(session, labeler, claim.stage_id)
     _extend(claim, settings_of(stage), now)

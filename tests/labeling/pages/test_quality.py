@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 
 from preceptor import stats
-from preceptor.labeling import accounts, answers, assignment, backgrounds
+from preceptor.labeling import answers, assignment, backgrounds
 from preceptor.labeling.room import Room
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.stats import Measure
 from preceptor.store.tables import Labeler
-from tests.labeling.labeled import ORDERS, add_labeled, rank
+from tests.labeling.labeled import ORDERS, add_labeled, one_more, rank
 from tests.labeling.people import add_ranking_stage, candidates, labeler_named
 from tests.labeling.rooms import Visitor
 
@@ -88,9 +88,7 @@ def test_new_answers_are_in_the_figures_at_once(room: Room, visit: Visit) -> Non
     add_labeled(room.database)
     ada = visit("ada")
     assert "8 answers" in ada.get("/admin/quality/1").text
-    with room.database.write() as session:
-        dora = accounts.add_labeler(session, "dora", now=0.0)
-    rank(room.database, dora, 1, "ABCD", time.time())
+    rank(room.database, one_more(room.database, "dora"), 1, "ABCD", time.time())
     page = ada.get("/admin/quality/1").text
     assert "9 answers" in page
     assert ">dora</a>" in page
@@ -137,8 +135,7 @@ def test_hostile_names_and_notes_are_only_words(room: Room, visit: Visit) -> Non
 
 def test_groups_of_a_few_are_not_shown(room: Room, visit: Visit) -> None:
     stage = add_labeled(room.database)
-    with room.database.write() as session:
-        people = [accounts.add_labeler(session, f"labeler {number}", now=0.0) for number in range(9)]
+    people = [one_more(room.database, f"labeler {number}") for number in range(9)]
     for number, person in enumerate(people):
         Visitor(room, person.name).post("/account/background", gender="female" if number < 5 else "male", age="18-24")
         rank(room.database, person, 1, "ABCD" if number < 5 else "DCBA", time.time())

@@ -236,7 +236,7 @@ def test_labelers_do_not_see_each_others_threads(room: Room) -> None:
 
 
 def _undo(room: Room) -> None:
-    """Give anna her claim and her name back after a call that took them, let carl be a candidate and rosa idle again."""
+    """Give anna back the claim and the name that a call took, let carl be a candidate and rosa idle again."""
     with room.database.write() as session:
         labelers = {one.name: one for one in session.scalars(select(Labeler))}
         if "anna" not in labelers:
