@@ -148,9 +148,10 @@ def _lines(
     gold: Mapping[tuple[str, str], Judgement],
     letters: Mapping[str, str],
 ) -> list[Line]:
-    """The ranking first, then measure by measure."""
+    """The ranking first, then numbers, then the rest, measure by measure."""
     scales = {key: one.scale for said in (*told, gold) for key, one in said.items()}
-    order = sorted(scales, key=lambda key: (scales[key] != "ranking", key[0], letters.get(key[1], key[1])))
+    places = {"ranking": 0, "ordinal": 1, "nominal": 2, "flags": 3}
+    order = sorted(scales, key=lambda key: (places[scales[key]], key[0], letters.get(key[1], key[1])))
     return [
         Line(
             measure=measure, scale=scales[measure, unit], letter=letters.get(unit, unit),

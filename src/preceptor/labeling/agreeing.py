@@ -42,6 +42,11 @@ class Agreed:
     """Share of 'yes' among the labels of a flag."""
     figures: tuple[Figure, ...]
 
+    @property
+    def is_untested(self) -> bool:
+        """Whether all labelers gave the same value, so that no figure says anything."""
+        return all(one.measure.reason == "all labelers gave the same value" for one in self.figures)
+
 
 @dataclass(frozen=True)
 class Couple:

@@ -60,9 +60,9 @@ def test_a_figure_that_is_undefined_says_why(room: Room, visit: Visit) -> None:
     add_labeled(room.database)
     page = words(visit("ada").get("/admin/quality/1").text)
     # Everybody of `add_labeled` rates all responses alike and ticks nothing.
-    assert "ticked in 0.0 % all gave the same value, so nothing was tested" in page
+    assert "Everybody said the same of these, so nothing was tested: Overall quality, 1 to 7" in page
     assert "Agrees with gold" in page
-    assert "they share no item" in page
+    assert "nothing done yet that has gold" in page
 
 
 def test_crowds_are_apart_and_simulated_ones_marked(room: Room, visit: Visit) -> None:

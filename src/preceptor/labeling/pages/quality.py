@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/admin/quality")
 admin = require("admin")
-WIDTH, HEIGHT, MARGIN = 640, 160, 40
+WIDTH, HEIGHT, MARGIN = 640, 160, 48
 """Of the drawing of a drift."""
 
 
