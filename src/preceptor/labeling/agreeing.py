@@ -7,7 +7,7 @@ from scipy import sparse
 
 from preceptor import stats
 from preceptor.labeling.judged import Bools, Judged
-from preceptor.labeling.label_tables import label_rows, ranking_rows
+from preceptor.labeling.label_tables import RANKING, Rows, label_rows
 from preceptor.stats import LabelTable, Measure, RankingTable
 from preceptor.stats.alpha import Level
 from preceptor.stats.kappa import Weights
@@ -42,6 +42,11 @@ class Agreed:
     """Share of 'yes' among the labels of a flag."""
     figures: tuple[Figure, ...]
 
+    @property
+    def is_untested(self) -> bool:
+        """Whether all labelers gave the same value, so that no figure says anything."""
+        return all(one.measure.reason == "all labelers gave the same value" for one in self.figures)
+
 
 @dataclass(frozen=True)
 class Couple:
@@ -53,9 +58,9 @@ class Couple:
     kappa: Measure
 
 
-def agreed_on(judged: Judged, counted: Bools) -> list[Agreed]:
-    """All measures of a stage, rankings first."""
-    found = [_ranked(ranking_rows(judged, counted).table)] if judged.rankings else []
+def agreed_on(judged: Judged, counted: Bools, rows: Rows | None) -> list[Agreed]:
+    """All measures of a stage; rankings first, where labelers are compared on them."""
+    found = [_ranked(rows.table)] if rows and rows.measure == RANKING else []
     measures = judged.measures().items()
     return found + [
         _labeled(name, is_ordinal, label_rows(judged, name, counted).table) for name, is_ordinal in measures

@@ -56,7 +56,8 @@ def desk(session: Session, me: Labeler, item_id: int, now: float) -> Desk:
         revision=draft.revision if draft else 0, active_s=begun.active_s if begun else 0.0,
         guideline=guidelines.current(session, stage.guideline) if stage.guideline else None,
         thread=answers.thread(session, me, item_id), is_answered=answer is not None,
-        is_late=claim is not None and not is_live(claim, now), expires_at=claim.expires_at if claim else None,
+        is_late=claim is not None and not is_live(claim, now) and me.role != "researcher",
+        expires_at=claim.expires_at if claim else None,
     )  # fmt: skip
 
 

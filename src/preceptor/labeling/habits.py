@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from preceptor import stats
+from preceptor.labeling.crowds import Crowd
 from preceptor.labeling.judged import NONE, Bools, Ints, Judged
 from preceptor.labeling.label_tables import Gold, Rows, primary_rows
 from preceptor.stats import Drift, Measure, Pace, ranking_table
 from preceptor.stats.intervals import Floats
 from preceptor.stats.measure import mean_share
-from preceptor.store.tables import Origin
 
 WINDOW_S = 7 * 86_400.0
 """Length of the time windows of a drift."""
@@ -35,23 +35,22 @@ class Habits:
     """Active seconds for an item."""
     prefers_first: Measure
     prefers_longer: Measure
+    pasted: Measure
+    """Share of what was written that was pasted, answer by answer."""
     drift: Drift
     """Of the agreement with the rest, in weeks."""
 
 
-def habits_of(judged: Judged, counted: Bools, origin: Origin, rows: Rows, gold: Gold) -> list[Habits]:
-    """All labelers of a stage, who did most first."""
+def habits_of(judged: Judged, counted: Bools, crowd: Crowd, rows: Rows | None, gold: Gold) -> list[Habits]:
+    """All labelers of a crowd, who did most first; without rows nothing is said of their agreement."""
     labelers = np.array(judged.labeler_ids, dtype=np.int64)
     people, num_answers = np.unique(labelers[counted], return_counts=True)
-    with_rest = rows.table.agreement_with_rest()
-    agreeing = stats.by_labeler(rows.table, with_rest)
-    with_gold, with_self = _with_gold(judged, counted, gold), _with_self(judged, origin)
+    agreeing, drifts = _beside_the_rest(judged, rows) if rows else ({}, {})
+    with_gold, with_self = _with_gold(judged, counted, gold), _with_self(judged, crowd)
     first, longer = _swayed(judged, counted)
-    seconds = np.array(judged.created_at)[rows.answers]
     found = []
     for person, num in sorted(zip(people.tolist(), num_answers.tolist(), strict=True), key=lambda pair: -pair[1]):
         name, mine = str(person), counted & (labelers == person)
-        own = np.array([one == name for one in rows.table.labeler_names], dtype=np.bool_)[rows.table.labelers]
         found.append(
             Habits(
                 labeler=name, num_answers=num,
@@ -60,10 +59,22 @@ def habits_of(judged: Judged, counted: Bools, origin: Origin, rows: Rows, gold: 
                 with_self=with_self.get(name, Measure(reason="nothing was labeled")),
                 attentive=_attentive(judged, mine), pace=stats.pace(np.array(judged.active_s)[mine]),
                 prefers_first=_mean(first[person]), prefers_longer=_mean(longer[person]),
-                drift=stats.drift(seconds[own], with_rest[own], window=WINDOW_S),
+                pasted=_mean(np.array(judged.pasted)[mine]),
+                drift=drifts.get(name, Drift((), Measure(reason="too few labels"))),
             )
         )  # fmt: skip
     return found
+
+
+def _beside_the_rest(judged: Judged, rows: Rows) -> tuple[Mapping[Hashable, Measure], dict[Hashable, Drift]]:
+    """Each labeler's agreement with the rest, and how it moves."""
+    shares, table = rows.table.agreement_with_rest(), rows.table
+    seconds = np.array(judged.created_at)[rows.answers]
+    drifts = {
+        name: stats.drift(seconds[table.labelers == place], shares[table.labelers == place], window=WINDOW_S)
+        for place, name in enumerate(table.labeler_names)
+    }
+    return stats.by_labeler(table, shares), drifts
 
 
 def _with_gold(judged: Judged, counted: Bools, gold: Gold) -> Mapping[Hashable, Measure]:
@@ -73,9 +84,9 @@ def _with_gold(judged: Judged, counted: Bools, gold: Gold) -> Mapping[Hashable, 
     return stats.by_labeler(rows.table, rows.table.agreement_with("gold"), empty="the two labelers share no item")
 
 
-def _with_self(judged: Judged, origin: Origin) -> dict[str, Measure]:
+def _with_self(judged: Judged, crowd: Crowd) -> dict[str, Measure]:
     """Agreement of the first with the repeated answer, item by item."""
-    couples = list(judged.repeated(origin))
+    couples = list(judged.repeated(crowd))
     told = _told(judged, {place for couple in couples for place in couple})
     shares: dict[str, list[float]] = defaultdict(list)
     for first, second in couples:

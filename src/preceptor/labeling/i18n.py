@@ -1,14 +1,14 @@
 """The reader's language: gettext catalogues in `locale/`, compiled when loaded. A new file is a new language."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -17,6 +17,10 @@ from babel.numbers import format_decimal
 LOCALE = Path(__file__).parent / "locale"
 SOURCE_LANGUAGE = "en"
 """What the templates and scripts are written in; it needs no catalogue."""
+NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+"""Codes of unions, of parts of the ocean, and of nothing."""
+COUNTRIES = tuple(sorted(set(re.findall(r"\b[A-Z]{2}\b", " ".join(map(str, Locale("en").territories)))) - NO_COUNTRIES))
+"""Codes of countries (ISO 3166-1) and of what else has one."""
 
 
 @cache
@@ -70,6 +74,23 @@ def decimal(number: float, digits: int, language: str) -> str:
 def when(seconds: float, language: str) -> str:
     """A moment, given in seconds since 1970, as one says it in a language."""
     return format_datetime(datetime.fromtimestamp(seconds, UTC), "medium", locale=language) + " UTC"
+
+
+def day(seconds: float, language: str) -> str:
+    """The day of a moment, given in seconds since 1970."""
+    return str(format_date(datetime.fromtimestamp(seconds, UTC), "medium", locale=language))
+
+
+def duration(seconds: float, language: str) -> str:
+    """About how long: '3 days', '3 días'."""
+    return str(format_timedelta(timedelta(seconds=seconds), threshold=1.5, locale=language))
+
+
+def countries(language: str) -> dict[str, str]:
+    """Codes of countries → their names in a language, in the order of the names."""
+    # A catalogue may lack a code that is new.
+    names = {**Locale(SOURCE_LANGUAGE).territories, **Locale.parse(language).territories}
+    return dict(sorted(((code, str(names[code])) for code in COUNTRIES), key=lambda pair: pair[1]))
 
 
 def _accepted(part: str) -> tuple[float, str]:

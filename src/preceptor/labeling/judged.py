@@ -1,18 +1,20 @@
 """What the answers of a stage say, as columns that grow: each answer is read once, and only new ones are read again."""
 
+import math
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
+from preceptor.labeling.crowds import CROWDS, Crowd
 from preceptor.labeling.stages import task_of
 from preceptor.labeling.tasks import Judgement, Task
-from preceptor.store.tables import Answer, Item, Labeler, Origin, Stage
+from preceptor.store.tables import Answer, Item, Labeler, Stage
 
 NONE = -1
 CHUNK = 1000
@@ -57,8 +59,7 @@ class Column:
         return np.array(self.answers, np.int64), np.array(self.units, np.int64), np.array(self.values, np.int64)
 
 
-@dataclass(frozen=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A ranking, with how the responses were shown."""
 
     answer: int
@@ -82,7 +83,10 @@ class Judged:
         """The item that an answer's item asks again; −1 where it asks for the first time."""
         self.created_at = array("d")
         self.active_s = array("d")
-        self.is_simulated = array("b")
+        self.pasted = array("d")
+        """Share of what was written that was pasted; NaN where the kind keeps none."""
+        self.crowds = array("b")
+        """Places in `CROWDS`."""
         self.is_attentive = array("b")
         """1 and 0 where a hidden check was passed or not, −1 where there was none."""
         self.is_latest = array("b")
@@ -102,7 +106,8 @@ class Judged:
         statement = (
             select(
                 Answer.id, Answer.item_id, Answer.labeler_id, Answer.created_at, Answer.active_s, Item.repeats_id,
-                Labeler.origin, cast(Answer.content, Text).label("content"), cast(Answer.shown, Text).label("shown"),
+                Labeler.origin, Labeler.group, cast(Answer.content, Text).label("content"),
+                cast(Answer.shown, Text).label("shown"),
             )
             .join(Item, Item.id == Answer.item_id)
             .join(Labeler, Labeler.id == Answer.labeler_id)
@@ -160,20 +165,26 @@ class Judged:
         """The number of what is judged."""
         return self._units.setdefault((item_id, name), len(self._units))
 
-    def counted(self, origin: Origin) -> Bools:
-        """Which answers are the latest word of labelers of that origin on an item that is asked for the first time."""
-        is_simulated, is_latest = np.array(self.is_simulated, np.bool_), np.array(self.is_latest, np.bool_)
-        is_first: Bools = np.array(self.repeats, np.int64) == NONE
-        is_origin: Bools = is_simulated == (origin == "simulated")
-        return is_latest & is_first & is_origin
+    def present(self) -> list[Crowd]:
+        """The crowds whose labelers answered something."""
+        there = set(self.crowds)
+        return [crowd for place, crowd in enumerate(CROWDS) if place in there]
 
-    def repeated(self, origin: Origin) -> Iterator[tuple[int, int]]:
-        """The first answer and the repeated one, of everybody who was asked twice."""
+    def counted(self, crowd: Crowd) -> Bools:
+        """Which answers are the latest word of labelers of a crowd on an item that is asked for the first time."""
+        is_latest: Bools = np.array(self.is_latest, np.bool_)
+        is_first: Bools = np.array(self.repeats, np.int64) == NONE
+        is_theirs: Bools = np.array(self.crowds, np.int64) == CROWDS.index(crowd)
+        return is_latest & is_first & is_theirs
+
+    def repeated(self, crowd: Crowd) -> Iterator[tuple[int, int]]:
+        """The first answer and the repeated one, of everybody in a crowd who was asked twice."""
+        wanted = CROWDS.index(crowd)
         for place, first_item in enumerate(self.repeats):
-            first = self._places.get((first_item, self.labeler_ids[place]))
-            is_origin = bool(self.is_simulated[place]) == (origin == "simulated")
-            if first_item != NONE and first is not None and self.is_latest[place] and is_origin:
-                yield first, place
+            if first_item != NONE and self.is_latest[place] and self.crowds[place] == wanted:
+                first = self._places.get((first_item, self.labeler_ids[place]))
+                if first is not None:
+                    yield first, place
 
     def _add(self, row: Any, task: Task, item: Any) -> None:
         shown, answer = task.Shown.model_validate_json(row.shown), task.Answer.model_validate_json(row.content)
@@ -187,7 +198,8 @@ class Judged:
         self.created_at.append(row.created_at)
         self.active_s.append(row.active_s)
         self.repeats.append(NONE if row.repeats_id is None else row.repeats_id)
-        self.is_simulated.append(row.origin == "simulated")
+        self.pasted.append(getattr(answer, "pasted_share", math.nan))
+        self.crowds.append(CROWDS.index(Crowd(row.origin, row.group)))
         self.is_latest.append(1)
         self.is_attentive.append(NONE if attentive is None else attentive)
         self.last_id = row.id

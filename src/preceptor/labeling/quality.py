@@ -1,10 +1,9 @@
 """The Quality board: how good the labels of a stage are. All figures are those of `preceptor.stats`.
 
-People and simulated labelers are never in one figure.
+People and simulated labelers are never in one figure, nor are training and held-out labelers.
 """
 
 import threading
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,22 +11,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling.agreeing import Agreed, Couple, agreed_on, couples_on
+from preceptor.labeling.crowds import Crowd
 from preceptor.labeling.habits import Habits, habits_of
 from preceptor.labeling.judged import Judged
 from preceptor.labeling.label_tables import Gold, Rows, primary_rows
 from preceptor.labeling.stages import task_of
 from preceptor.stats.measure import group_means
-from preceptor.store.tables import Item, Origin, Stage
-
-NUM_DISPUTED = 50
-"""Items in the queue."""
-KEPT_TIMES = 10
-"""Figures are kept for so many times the time that they took, so that looking at them often costs little."""
+from preceptor.store.tables import Item, Stage
 
 
 @dataclass(frozen=True)
 class Disputed:
-    """An item on which the labelers agree little."""
+    """An item on which labelers do not agree."""
 
     item_id: int
     agreement: float
@@ -36,12 +31,10 @@ class Disputed:
 
 @dataclass(frozen=True)
 class Board:
-    """All figures of a stage, for people or for simulated labelers."""
+    """All figures of a stage, for one crowd."""
 
-    origin: Origin
+    crowd: Crowd
     num_answers: int
-    made_at: float
-    took_s: float
     agreed: tuple[Agreed, ...]
     couples_measure: str
     couples: tuple[Couple, ...]
@@ -53,44 +46,44 @@ class Board:
 
 
 class Boards:
-    """The boards of a room. What answers say stays in memory, so that only new ones are read."""
+    """The boards of a room. What was read stays in memory; a board is made anew when an answer or gold has come."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._judged: dict[int, Judged] = {}
-        self._kept: dict[tuple[int, Origin], tuple[Board, Gold]] = {}
+        self._kept: dict[tuple[int, Crowd], tuple[int, Gold, Board]] = {}
 
-    def board(self, session: Session, stage: Stage, origin: Origin) -> Board:
-        """The board of a stage: as of now or, where it takes long to make, as of a moment ago."""
+    def crowds(self, session: Session, stage: Stage) -> list[Crowd]:
+        """The crowds that worked in a stage."""
         with self._lock:
-            start = time.time()
-            kept = self._kept.get((stage.id, origin))
-            if kept is not None and start - kept[0].made_at < KEPT_TIMES * kept[0].took_s:
-                return kept[0]
-            judged = self._judged.setdefault(stage.id, Judged())
-            judged.catch_up(session, stage)
-            gold = gold_of(session, stage)
-            board = make_board(judged, gold, origin, start)
-            self._kept[stage.id, origin] = board, gold
+            return self._caught_up(session, stage).present()
+
+    def board(self, session: Session, stage: Stage, crowd: Crowd) -> Board:
+        """The board of a stage as of now."""
+        with self._lock:
+            judged, gold = self._caught_up(session, stage), gold_of(session, stage)
+            last_id, known, board = self._kept.get((stage.id, crowd), (None, None, None))
+            if board is None or (last_id, known) != (judged.last_id, gold):
+                board = make_board(judged, gold, crowd)
+                self._kept[stage.id, crowd] = judged.last_id, gold, board
             return board
 
-    def forget_figures(self) -> None:
-        """Make the next boards new; what was read stays."""
-        with self._lock:
-            self._kept.clear()
+    def _caught_up(self, session: Session, stage: Stage) -> Judged:
+        judged = self._judged.setdefault(stage.id, Judged())
+        judged.catch_up(session, stage)
+        return judged
 
 
-def make_board(judged: Judged, gold: Gold, origin: Origin, start: float) -> Board:
+def make_board(judged: Judged, gold: Gold, crowd: Crowd) -> Board:
     """All figures."""
-    counted = judged.counted(origin)
+    counted = judged.counted(crowd)
     rows = primary_rows(judged, counted)
     measure, couples = couples_on(judged, counted)
     return Board(
-        origin=origin, num_answers=int(counted.sum()), made_at=start, agreed=tuple(agreed_on(judged, counted)),
+        crowd=crowd, num_answers=int(counted.sum()), agreed=tuple(agreed_on(judged, counted, rows)),
         couples_measure=measure, couples=tuple(couples), rows=rows,
-        labelers=tuple(habits_of(judged, counted, origin, rows, gold)) if rows else (),
+        labelers=tuple(habits_of(judged, counted, crowd, rows, gold)),
         disputed=tuple(disputed(judged, rows)) if rows else (),
-        took_s=time.time() - start,
     )  # fmt: skip
 
 
@@ -108,12 +101,12 @@ def gold_of(session: Session, stage: Stage) -> Gold:
 
 
 def disputed(judged: Judged, rows: Rows) -> list[Disputed]:
-    """The items that two labelers or more judged, lowest agreement first."""
+    """The items on which two labelers or more do not agree wholly, lowest agreement first."""
     ids, places = np.unique(judged.unit_items()[rows.units], return_inverse=True)
     by_unit = rows.table.agreement_by_item()
     told = np.isfinite(by_unit)
     agreement = group_means(by_unit[told], places[told], len(ids))
     couples = np.unique(np.stack([places[rows.table.items], rows.table.labelers]), axis=1)[0]
     num_labelers = np.bincount(couples, minlength=len(ids))
-    order = [place for place in np.argsort(agreement, kind="stable").tolist() if np.isfinite(agreement[place])]
-    return [Disputed(int(ids[i]), float(agreement[i]), int(num_labelers[i])) for i in order[:NUM_DISPUTED]]
+    order = np.argsort(agreement, kind="stable")
+    return [Disputed(int(ids[i]), float(agreement[i]), int(num_labelers[i])) for i in order if agreement[i] < 1]

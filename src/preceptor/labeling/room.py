@@ -1,13 +1,17 @@
 """What the pages and the API share: the store, the secret, the limits."""
 
 from dataclasses import dataclass, field
-from typing import cast
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 
 from preceptor.labeling.security import Limit
 from preceptor.labeling.tasks.base import Respond
 from preceptor.store import Database
+
+if TYPE_CHECKING:
+    from preceptor.labeling.quality import Boards
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,14 @@ class Room:
     """Tries to sign in or to use an invitation, for each address."""
     submit_limit: Limit = field(default_factory=lambda: Limit(burst=40, per_minute=40))
     """Submissions of each person; simulated labelers have no limit."""
+
+    @cached_property
+    def boards(self) -> "Boards":
+        """The figures of the Quality board."""
+        # numpy and scipy take their time to load: the room opens without them.
+        from preceptor.labeling.quality import Boards
+
+        return Boards()
 
 
 def room_of(request: Request) -> Room:

@@ -62,10 +62,27 @@ def over(numerators: Floats, denominators: Floats) -> Floats:
 
 def _by_items(labels: LabelTable, counts: Floats, generator: np.random.Generator) -> Iterator[Resample]:
     # Items with equal counts are one to every coefficient: how often each kind of item is drawn is multinomial.
-    kinds, frequencies = np.unique(counts, axis=0, return_counts=True)
+    kinds, frequencies = _kinds(counts)
     while True:
         drawn = generator.multinomial(len(counts), frequencies / len(counts)).astype(np.float64)
         yield kinds, kinds, drawn
+
+
+def _kinds(counts: Floats) -> tuple[Floats, Ints]:
+    """Every row that there is, in lexicographic order, and how often.
+
+    Column by column, without a sort: `np.unique` of rows takes ten times as long.
+    """
+    codes = np.zeros(len(counts), dtype=np.int64)
+    base = int(counts.max()) + 1
+    for column in counts.T.astype(np.int64):
+        codes = codes * base + column
+        is_there = np.bincount(codes) > 0
+        codes = (np.cumsum(is_there) - 1)[codes]
+    frequencies = np.bincount(codes)
+    kinds = np.empty((len(frequencies), counts.shape[1]))
+    kinds[codes] = counts
+    return kinds, frequencies
 
 
 def _by_items_and_labelers(labels: LabelTable, counts: Floats, generator: np.random.Generator) -> Iterator[Resample]:

@@ -1,6 +1,14 @@
-"""What columns may hold, beyond what the databases know."""
+"""What columns may hold, beyond what the databases know, and how indices and constraints are named."""
 
 from sqlalchemy import CheckConstraint, Dialect, Text, TypeDecorator
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
 
 
 def one_of(column: str, *words: str) -> CheckConstraint:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from preceptor.store.columns import AnyText, one_of
+from preceptor.store.columns import NAMES, AnyText, one_of
 
 Role = Literal["admin", "researcher", "labeler"]
 Group = Literal["training", "held_out"]
@@ -34,15 +34,7 @@ Purpose = Literal["training", "measurement"]
 class Table(DeclarativeBase):
     """What all tables share."""
 
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+    metadata = MetaData(naming_convention=NAMES)
     type_annotation_map = {  # noqa: RUF012
         float: Double, str: AnyText, dict[str, Any]: JSON(none_as_null=True), Role: String(16), Group: String(16),
         Origin: String(16), Standing: String(16), StageState: String(16), Status: String(16), Purpose: String(16),
@@ -343,6 +335,21 @@ class Decision(Table):
     is_taken: Mapped[bool]
     scores: Mapped[dict[str, Any]]
     """The scores, and the cut-offs that they were held against."""
+    note: Mapped[str]
+    created_at: Mapped[float]
+
+
+class Adjudication(Table):
+    """What an admin or a researcher wrote down on an item on which labelers differ. Rows are added, never changed."""
+
+    __tablename__ = "adjudications"
+    __table_args__ = (CheckConstraint("note <> '' OR answer_id IS NOT NULL", name="says_something"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), index=True)
+    decided_by: Mapped[int] = mapped_column(ForeignKey("labelers.id"))
+    answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
+    """The answer that holds, and is the item's gold from then on; None where there is only a note."""
     note: Mapped[str]
     created_at: Mapped[float]
 

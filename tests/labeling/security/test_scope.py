@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from preceptor.labeling import accounts, answers, assignment, guidelines
 from preceptor.labeling.app import create_app
@@ -38,6 +38,13 @@ PAGES = {
     "POST /admin/people/{labeler_id}/forget": ADMINS, "GET /admin/guidelines/{name}": ADMINS,
     "POST /admin/guidelines": ADMINS,
     "GET /admin/screening": ADMINS, "POST /admin/screening/cutoffs": ADMINS, "POST /admin/screening/{alias}": ADMINS,
+    "GET /admin/quality": ADMINS, "GET /admin/quality/{stage_id}": ADMINS,
+    "GET /admin/quality/{stage_id}/labelers/{labeler_id}": ADMINS,
+    "GET /admin/quality/{stage_id}/backgrounds": ADMINS,
+    "GET /research/disputes": STAFF, "GET /research/disputes/{stage_id}": STAFF,
+    "GET /research/disputes/{stage_id}/{item_id}": STAFF, "POST /research/disputes/{stage_id}/{item_id}": STAFF,
+    "POST /research/disputes/{stage_id}/{item_id}/gold": {"rosa"},
+    "POST /account/background": {"anna", "bert", "hana", "hugo", "carl"},
     "GET /research": {"rosa"}, "GET /research/demonstrations": {"rosa"},
     "POST /research/demonstrations/{answer_id}": {"rosa"},
     "GET /research/questions": STAFF, "POST /research/questions/{item_id}/{labeler_id}": STAFF,
@@ -74,8 +81,8 @@ FIELDS = {
 
 @pytest.fixture
 def room(sqlite_store: Database) -> Room:
-    """A room in which anna has claimed an item and asked about it, bert another, and each has a token; carl, who wants
-    to be a labeler, has written a demonstration."""
+    """A room in which anna has done an item, claimed another and asked about it, bert the same, and each has a token;
+    carl, who wants to be a labeler, has written a demonstration."""
     people = add_people(sqlite_store)
     stage = add_ranking_stage(sqlite_store, 10)
     now = time.time()
@@ -83,6 +90,10 @@ def room(sqlite_store: Database) -> Room:
         guidelines.publish(session, "helpful", "text", note="", by=None, now=now)
         for name in ("anna", "bert"):
             accounts.new_token(session, people[name], "mine", now)
+            claim = assignment.claim_next(session, people[name], stage.id, now=now)
+            assert claim is not None
+            done = {"guideline_id": None, "active_s": 9, "now": now}
+            answers.submit(session, people[name], claim.item_id, ranked("ABCD"), **done)
             claim = assignment.claim_next(session, people[name], stage.id, now=now)
             assert claim is not None
             answers.comment(session, people[name], claim.item_id, "what is a tie?", now=now)
@@ -211,7 +222,7 @@ def test_labelers_do_not_see_each_others_threads(room: Room) -> None:
         item = session.scalars(select(Claim.item_id).where(Claim.labeler_id == labelers["anna"].id)).one()
         session.add(
             Claim(
-                item_id=item, stage_id=1, labeler_id=labelers["hugo"].id, shown={"order": ["p0-0"], "board": "empty"},
+                item_id=item, stage_id=1, labeler_id=labelers["hugo"].id, shown={"order": ["p1-0"], "board": "empty"},
                 claimed_at=0.0, heartbeat_at=0.0, expires_at=0.0,
             )
         )  # fmt: skip
@@ -225,7 +236,7 @@ def test_labelers_do_not_see_each_others_threads(room: Room) -> None:
 
 
 def _undo(room: Room) -> None:
-    """Give anna her claim and her name back after a call that took them, and let carl be a candidate again."""
+    """Give anna back the claim and the name that a call took, let carl be a candidate and rosa idle again."""
     with room.database.write() as session:
         labelers = {one.name: one for one in session.scalars(select(Labeler))}
         if "anna" not in labelers:
@@ -235,5 +246,6 @@ def _undo(room: Room) -> None:
         if not session.scalars(select(Claim).where(Claim.labeler_id == labelers["anna"].id)).first():
             assignment.claim_next(session, labelers["anna"], 1, now=time.time())
         labelers["carl"].standing = "candidate"
+        session.execute(delete(Claim).where(Claim.labeler_id == labelers["rosa"].id))
         if not accounts.tokens_of(session, labelers["anna"]):
             accounts.new_token(session, labelers["anna"], "mine", time.time())

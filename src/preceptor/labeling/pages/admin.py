@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from sqlalchemy import select
 
 from preceptor.labeling import accounts, guidelines
+from preceptor.labeling.forecast import forecast
 from preceptor.labeling.outcomes import Missing
 from preceptor.labeling.pages.rendering import redirect, render
 from preceptor.labeling.pages.scope import require
@@ -25,7 +26,12 @@ def overview(request: Request, me: Labeler = Depends(admin)) -> Response:
     """All stages and how far they are."""
     with room_of(request).database.read() as session:
         stages = [
-            {"stage": stage, "title": task_of(stage).title, **progress(session, stage)}
+            {
+                "stage": stage,
+                "title": task_of(stage).title,
+                "forecast": forecast(session, stage, time.time()),
+                **progress(session, stage),
+            }
             for stage in session.scalars(select(Stage).order_by(Stage.id))
         ]
         names = guidelines.names(session)

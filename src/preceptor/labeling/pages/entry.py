@@ -5,17 +5,18 @@ import time
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
-from preceptor.labeling import accounts
+from preceptor.labeling import accounts, backgrounds
 from preceptor.labeling.i18n import N_, languages
 from preceptor.labeling.outcomes import Missing, Refused, TooFast
 from preceptor.labeling.pages.rendering import redirect, render, said, set_cookie, url
-from preceptor.labeling.pages.scope import COOKIE, me, visitor
+from preceptor.labeling.pages.scope import COOKIE, me, require, visitor
 from preceptor.labeling.room import room_of
 from preceptor.labeling.security import forgery_token
 from preceptor.labeling.work import Id
 from preceptor.store.tables import Labeler
 
 router = APIRouter()
+labeler_only = require("labeler")
 
 SLOW_DOWN = N_("Too many tries. Wait a minute, then try again.")
 
@@ -127,6 +128,23 @@ def show_sensitive(request: Request, shows: bool = Form(False), labeler: Labeler
     return redirect(request, "/account")
 
 
+@router.post("/account/background")
+def tell_background(
+    request: Request,
+    gender: str = Form(""),
+    age: str = Form(""),
+    education: str = Form(""),
+    ethnicity: str = Form(""),
+    country: str = Form(""),
+    labeler: Labeler = Depends(labeler_only),
+) -> Response:
+    """Tell something about oneself, or take it back; nothing of it is asked for."""
+    replies = {"gender": gender, "age": age, "education": education, "ethnicity": ethnicity, "country": country}
+    with room_of(request).database.write() as session:
+        backgrounds.tell(session, labeler, replies)
+    return redirect(request, "/account#background")
+
+
 @router.get("/account")
 def account_page(request: Request, labeler: Labeler = Depends(me)) -> Response:
     """One's own password, language and tokens."""
@@ -171,4 +189,8 @@ def _account(request: Request, labeler: Labeler, problem: str = "", token: str =
     with room_of(request).database.read() as session:
         tokens = accounts.tokens_of(session, labeler)
     status = 422 if problem else 200
-    return render(request, "account.html", labeler, status=status, tokens=tokens, new_token=token, problem=problem)
+    return render(
+        request, "account.html", labeler, status=status, tokens=tokens, new_token=token, problem=problem,
+        questions=backgrounds.QUESTIONS, told=backgrounds.told_by(labeler),
+        min_people=backgrounds.MIN_PEOPLE,
+    )  # fmt: skip

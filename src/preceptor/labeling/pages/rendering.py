@@ -9,7 +9,17 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from preceptor.labeling.i18n import choose_language, decimal, languages, script_messages, translations, when
+from preceptor.labeling.i18n import (
+    choose_language,
+    countries,
+    day,
+    decimal,
+    duration,
+    languages,
+    script_messages,
+    translations,
+    when,
+)
 from preceptor.labeling.pages.scope import COOKIE
 from preceptor.labeling.room import room_of
 from preceptor.labeling.security import forgery_token
@@ -32,6 +42,8 @@ def environment(language: str) -> Environment:
     made.globals.update(
         markdown=render_markdown, plain=render_plain, languages=languages(),
         when=lambda seconds: when(seconds, language), decimal=lambda number, digits: decimal(number, digits, language),
+        day=lambda seconds: day(seconds, language), duration=lambda seconds: duration(seconds, language),
+        countries=lambda: countries(language),
     )  # fmt: skip
     return made
 

@@ -205,6 +205,6 @@ def second(shown: RankingShown) -> tuple[str, ...]:
 
 def groups_of(shown: RankingShown, board: Board) -> tuple[tuple[str, ...], ...]:
     """A board in response ids, without the copy of a duplicate."""
-    names = shown.letters
-    groups = [tuple(sorted(names[letter] for letter in group if letter not in second(shown))) for group in board]
+    names, copies = shown.letters, second(shown)
+    groups = [tuple(sorted(names[letter] for letter in group if letter not in copies)) for group in board]
     return tuple(group for group in groups if group)

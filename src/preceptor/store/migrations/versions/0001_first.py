@@ -301,8 +301,24 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("export_id", "answer_id", name="pk_exported_answers"),
     )
+    op.create_table(
+        "adjudications",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("decided_by", sa.Integer(), nullable=False),
+        sa.Column("answer_id", sa.Integer(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.CheckConstraint("note <> '' OR answer_id IS NOT NULL", name="ck_adjudications_says_something"),
+        sa.ForeignKeyConstraint(["answer_id"], ["answers.id"], name="fk_adjudications_answer_id"),
+        sa.ForeignKeyConstraint(["decided_by"], ["labelers.id"], name="fk_adjudications_decided_by"),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"], name="fk_adjudications_item_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_adjudications"),
+    )
+    op.create_index("ix_adjudications_item_id", "adjudications", ["item_id"], unique=False)
     columns = ["stage_id", "lane", "is_retired", sa.text("num_counted DESC"), "position"]
     op.create_index("ix_items_line", "items", columns)
     append_only("answers")
     append_only("guidelines")
     append_only("exported_answers")
+    append_only("adjudications")
