@@ -1,6 +1,7 @@
 """What the pages and the API share: the store, the secret, the limits."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from starlette.requests import Request
@@ -20,6 +21,8 @@ class Room:
     """The prefix under which a proxy serves the pages, such as '/labels'."""
     respond: Respond | None = None
     """None when no model is served."""
+    project: Path | None = None
+    """The folder whose artifacts an admin may choose from."""
     sign_in_limit: Limit = field(default_factory=lambda: Limit(burst=10, per_minute=2))
     """Tries for each name."""
     address_limit: Limit = field(default_factory=lambda: Limit(burst=60, per_minute=30))

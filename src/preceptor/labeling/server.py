@@ -52,7 +52,7 @@ def open_room(project: Path, store: str | None, root_path: str = "", respond: Re
         raise UserError(f"'{root_path}' is no prefix of a path", remedy="write it like --root-path /labels")
     (project / FOLDER).mkdir(mode=0o700, exist_ok=True)
     secret = read_secret(project / FOLDER / "secret")
-    return Room(Database.open(store_url(project, store)), secret, root_path, respond)
+    return Room(Database.open(store_url(project, store)), secret, root_path, respond, project)
 
 
 def serve(
