@@ -7,11 +7,10 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page
 
-from tests.labeling.browser.visits import Visits, add_rankings
+from tests.labeling.browser.visits import PHONE, Visits, add_rankings
 from tests.labeling.rooms import Server
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 def violations(page: Page) -> list[str]:
