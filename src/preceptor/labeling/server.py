@@ -1,12 +1,15 @@
 """`preceptor label`: opens a project's store, and serves the room."""
 
+import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -22,6 +25,8 @@ from preceptor.store import Database
 
 BACKLOG = 1024
 """Connections that may wait to be taken."""
+DEADLINE_S = 1.5
+"""How long the end waits, after Ctrl-C, for what is being answered."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,22 @@ def _listen(address: Address) -> socket.socket:
 
 
 class Announcing(uvicorn.Server):
-    """Says when it is ready."""
+    """Says when it is ready, and ends soon after it is told to, whoever still waits for a model."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Finish what is being answered, and end.
+
+        A thread that hears nothing from a model cannot be stopped. What it would have written is not promised to
+        anybody, so the end does not wait for it; the store survives worse.
+        """
+        deadline = threading.Timer(DEADLINE_S, os._exit, [128 + sig])
+        deadline.daemon = True
+        deadline.start()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""

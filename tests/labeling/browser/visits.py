@@ -117,10 +117,14 @@ class Visits:
         """A page of the room; at a task once its script is ready."""
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
+        self.go(page, path)
+        return page
+
+    def go(self, page: Page, path: str) -> None:
+        """On to a page of the room; at a task until its script is ready."""
         page.goto(self.server.url + path)
         if page.locator("#task").count():
             page.wait_for_selector("#task[data-ready]")
-        return page
 
     def begin(
         self, kind: str, item: Record, *, name: str = "anna", settings: Mapping[str, Any] | None = None, **options: Any
