@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from preceptor.labeling import accounts, answers
-from preceptor.labeling.assignment import claim_again
+from preceptor.labeling.assignment import claim_again, stage_of
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.store import Database
 from preceptor.store.tables import Answer, Item, Labeler, Stage
@@ -43,7 +43,7 @@ def one_more(store: Database, name: str) -> Labeler:
 def rank(store: Database, labeler: Labeler, item_id: int, order: Sequence[str], now: float) -> Answer:
     """Rank an item: `order` lists the places that the responses have in it, as letters, best first."""
     with store.write() as session:
-        claim = claim_again(session, labeler, item_id, now=now)
+        claim = claim_again(session, labeler, stage_of(session, item_id), item_id, now=now)
         names = [one["id"] for one in session.get_one(Item, item_id).payload["responses"]]
         letters = ["ABCD"[claim.shown["order"].index(names["ABCD".index(letter)])] for letter in order]
         content = ranked(letters)

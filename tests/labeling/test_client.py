@@ -3,6 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+from typing import get_args
+from zipfile import ZipFile
 
 import pytest
 
@@ -10,7 +14,9 @@ from preceptor.errors import UserError
 from preceptor.labeling import accounts
 from preceptor.labeling.api_admin import GuidelineIn, InvitationIn, ItemIn, LabelerIn, StageChange, StageIn, StageOut
 from preceptor.labeling.client import MAX_POST, RoomClient, Unreachable
+from preceptor.labeling.export import Format
 from preceptor.labeling.outcomes import Missing, Refused, Stale
+from preceptor.records import Ranking, read_artifact
 from tests.labeling.people import candidates, labeler_named, ranked
 from tests.labeling.rooms import Server
 
@@ -39,6 +45,25 @@ def add_stage(admin: RoomClient, num_items: int = 3) -> StageOut:
     stage = admin.add_stage(StageIn(name="rankings", kind="ranking", group="training", overlap=2))
     assert admin.add_items(stage.id, [item(number) for number in range(num_items)]) == num_items
     return stage
+
+
+def test_what_was_labeled_comes_out_as_the_command_writes_it(connect: Connect, tmp_path: Path) -> None:
+    admin, anna = connect("ada"), connect("anna")
+    stage = add_stage(admin, 1)
+    claimed = anna.claim(stage.id)
+    assert claimed is not None
+    anna.submit(claimed.id, ranked("ABCD"), active_s=20.0)
+    for format in get_args(Format):
+        (tmp_path / format).mkdir()
+        with ZipFile(BytesIO(admin.export(format))) as archive:
+            archive.extractall(tmp_path / format)
+    (row,) = read_artifact(tmp_path / "artifacts" / "labels-rankings", Ranking).rows
+    assert row.labeler.id != "anna"
+    assert sum(len(group) for group in row.groups) == 4
+    assert len((tmp_path / "csv" / "labels-rankings.csv").read_text().splitlines()) == 2
+    assert "config_name: labels-rankings" in (tmp_path / "datasets" / "README.md").read_text()
+    with pytest.raises(Missing):
+        anna.export()
 
 
 def test_an_item_from_the_claim_to_the_answer(connect: Connect) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
 from pydantic import Field, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling import accounts, guidelines
+from preceptor.labeling.export import ZIP, Format, export_archive
 from preceptor.labeling.guidelines import NAME as GUIDELINE_NAME
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.room import room_of
@@ -143,6 +145,13 @@ class GuidelineOut(Posted):
     note: str
 
 
+class ExportIn(Posted):
+    """What to bring out."""
+
+    format: Format = "artifacts"
+    """As `preceptor labels export` writes it."""
+
+
 class AnswerOut(Posted):
     """A submission or a correction, as it is kept."""
 
@@ -205,6 +214,11 @@ def admin_router(who: Callable[..., Labeler]) -> APIRouter:
                 raise Missing
             rows = session.execute(statement.limit(limit)).all()
         return [_answer(answer, key) for answer, key in rows]
+
+    @router.post("/export", response_class=Response, responses={200: {"content": {ZIP: {}}}})
+    def export(request: Request, posted: ExportIn) -> Response:
+        """All labels as a ZIP archive: artifacts, to be unpacked in a project's `data/`, or tables."""
+        return Response(export_archive(room_of(request).database, posted.format, time.time()), media_type=ZIP)
 
     @router.get("/labelers")
     def list_labelers(request: Request) -> list[LabelerOut]:

@@ -13,7 +13,7 @@ from preceptor.errors import UserError
 from preceptor.labeling.api import api_app
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Missing, Refused, Stale, TooFast
-from preceptor.labeling.pages import adjudication, admin, entry, quality, research, screening, tasks
+from preceptor.labeling.pages import adjudication, admin, entry, quality, research, screening, stages, tasks
 from preceptor.labeling.pages.rendering import STATIC, redirect, render, said
 from preceptor.labeling.pages.scope import Forged, SignedOut, genuine, visitor
 from preceptor.labeling.room import Room, room_of
@@ -28,7 +28,7 @@ def create_app(room: Room) -> FastAPI:
     """The app of a room."""
     app = FastAPI(openapi_url=None, dependencies=[Depends(genuine)])
     app.state.room = room
-    for page in (entry, tasks, admin, screening, quality, research, adjudication):
+    for page in (entry, tasks, admin, stages, screening, quality, research, adjudication):
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.mount("/api/v1", api_app(room))

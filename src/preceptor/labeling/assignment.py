@@ -13,6 +13,8 @@ from preceptor.store.tables import Addressee, Answer, Claim, Item, Labeler, Skip
 
 FIRST = ("counted", "surplus")
 """The states of a first submission; a labeler has at most one on an item."""
+MOST_COUNTED = 1000
+"""More than that is “many” to a labeler, and not worth a longer count."""
 
 
 def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float) -> Claim | None:
@@ -31,10 +33,10 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     if labeler.role == "researcher":
         item = session.scalar(_without_gold(labeler, stage, now).limit(1))
         return None if item is None else _claim(session, labeler, stage, item, settings, now)
-    num_done = _num_seen(session, labeler, stage)
-    if settings.max_per_labeler is not None and num_done >= settings.max_per_labeler:
+    done = num_done(session, labeler, stage)
+    if settings.max_per_labeler is not None and done >= settings.max_per_labeler:
         return None
-    chance = draw(labeler.id, stage.id, "lane", num_done)
+    chance = draw(labeler.id, stage.id, "lane", done)
     for lane in _lanes(settings, chance):
         item = session.scalar(_available(labeler, stage, lane, settings, now).limit(1))
         if item is None and lane == "repeat":
@@ -42,6 +44,26 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
         if item is not None:
             return _claim(session, labeler, stage, item, settings, now)
     return None
+
+
+def num_left(session: Session, labeler: Labeler, stage: Stage, *, now: float) -> int:
+    """Items that a labeler can still do in a stage, what lies begun among them; counted up to `MOST_COUNTED`."""
+    settings = settings_of(stage)
+    mine = select(func.count()).where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id)
+    new = _available(labeler, stage, "ordinary", settings, now).with_only_columns(Item.id).order_by(None)
+    num = session.scalar(select(func.count()).select_from(new.limit(MOST_COUNTED).subquery())) or 0
+    num += session.scalar(mine) or 0
+    if settings.max_per_labeler is not None:
+        num = min(num, settings.max_per_labeler - num_done(session, labeler, stage))
+    return min(num, MOST_COUNTED)
+
+
+def num_done(session: Session, labeler: Labeler, stage: Stage) -> int:
+    """Items of a stage that a labeler submitted."""
+    submitted = select(func.count()).where(
+        Answer.labeler_id == labeler.id, Answer.stage_id == stage.id, Answer.status.in_(FIRST)
+    )
+    return session.scalar(submitted) or 0
 
 
 def begun(session: Session, labeler: Labeler, stage: Stage, now: float) -> Claim | None:
@@ -175,13 +197,6 @@ def _lanes(settings: StageSettings, generator: random.Random) -> tuple[str, ...]
     if chance < settings.gold_share + settings.repeat_share:
         return ("repeat", "ordinary")
     return ("ordinary",)
-
-
-def _num_seen(session: Session, labeler: Labeler, stage: Stage) -> int:
-    submitted = select(func.count()).where(
-        Answer.labeler_id == labeler.id, Answer.stage_id == stage.id, Answer.status.in_(FIRST)
-    )
-    return session.scalar(submitted) or 0
 
 
 def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSettings, now: float) -> Select[Item]:

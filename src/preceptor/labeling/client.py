@@ -33,6 +33,7 @@ from preceptor.labeling.api_admin import (
     StageOut,
     TokenOut,
 )
+from preceptor.labeling.export import Format
 from preceptor.labeling.outcomes import Missing, Refused, Stale, TooFast
 from preceptor.labeling.work import Concerns, DraftOut, Lease, SubmitOut
 
@@ -207,6 +208,10 @@ class RoomClient:
         while page := self._get(f"admin/stages/{stage_id}/answers?after={after}&limit={PAGE_SIZE}", list[AnswerOut]):
             yield from page
             after = page[-1].id
+
+    def export(self, format: Format = "artifacts") -> bytes:
+        """All labels as a ZIP archive; artifacts are to be unpacked in a project's `data/`."""
+        return self._send("POST", "admin/export", {"format": format}).content
 
     def labelers(self) -> list[LabelerOut]:
         """All accounts."""

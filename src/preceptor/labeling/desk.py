@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, guidelines
-from preceptor.labeling.assignment import FIRST, claim_on, is_addressed, is_live
+from preceptor.labeling.assignment import FIRST, claim_on, is_live, num_done, num_left
 from preceptor.labeling.stages import settings_of, stages_for, task_of
 from preceptor.labeling.tasks import Task
 from preceptor.store.tables import Answer, Claim, Comment, Guideline, Item, Labeler, Skip, Stage
@@ -69,27 +69,20 @@ class StageCard:
     title: str
     num_mine: int
     """Items that this labeler submitted."""
-    num_open: int
-    """Items that still want somebody."""
+    num_left: int
+    """Items that this labeler can still do."""
     is_begun: bool
     """Whether an item lies begun."""
 
 
-def stage_cards(session: Session, me: Labeler) -> list[StageCard]:
+def stage_cards(session: Session, me: Labeler, now: float) -> list[StageCard]:
     """The stages of a labeler, with how far they are."""
     cards = []
     for stage in stages_for(session, me):
-        mine = select(func.count()).where(
-            Answer.labeler_id == me.id, Answer.stage_id == stage.id, Answer.status.in_(FIRST)
-        )
-        wanting = select(func.count()).where(
-            Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False),
-            Item.num_counted < stage.overlap, is_addressed(me),
-        )  # fmt: skip
         begun = select(Claim.id).where(Claim.labeler_id == me.id, Claim.stage_id == stage.id).limit(1)
         cards.append(
             StageCard(
-                stage, task_of(stage).title, session.scalar(mine) or 0, session.scalar(wanting) or 0,
+                stage, task_of(stage).title, num_done(session, me, stage), num_left(session, me, stage, now=now),
                 session.scalar(begun) is not None,
             )
         )  # fmt: skip

@@ -3,6 +3,8 @@
 import csv
 import json
 import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from preceptor.records import KINDS, Artifact, Record, read_artifact, read_manif
 from preceptor.store import Database
 from preceptor.store.tables import Export, ExportedAnswer, Purpose
 
+Format = Literal["artifacts", "csv", "datasets"]
+
+ZIP = "application/zip"
 PREFIX = "labels"
 """Begins the names of the artifacts, so that they are not taken for imported ones."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -53,6 +58,18 @@ def export_from(project: Path, store: str | None, format: str, to: Path | None) 
         return [str(path) for path in export_tables(database, to, "csv" if format == "csv" else "datasets")]
     finally:
         database.close()
+
+
+def export_archive(database: Database, format: Format, now: float) -> bytes:
+    """The same as a ZIP archive: artifacts for a project's `data/`, or tables."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "labels"
+        if format == "artifacts":
+            folder.mkdir()
+            export_artifacts(database, folder, now)
+        else:
+            export_tables(database, folder, format)
+        return Path(shutil.make_archive(f"{made}/archive", "zip", folder)).read_bytes()
 
 
 def export_artifacts(database: Database, data: Path, now: float) -> list[Artifact[Any]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -24,6 +25,8 @@ class Room:
     """The prefix under which a proxy serves the pages, such as '/labels'."""
     respond: Respond | None = None
     """None when no model is served."""
+    project: Path | None = None
+    """The folder whose artifacts an admin may choose from."""
     sign_in_limit: Limit = field(default_factory=lambda: Limit(burst=10, per_minute=2))
     """Tries for each name."""
     address_limit: Limit = field(default_factory=lambda: Limit(burst=60, per_minute=30))

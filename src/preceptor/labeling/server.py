@@ -1,5 +1,6 @@
 """`preceptor label`: opens a project's store, and serves the room."""
 
+import os
 import socket
 import sys
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -23,6 +25,8 @@ from preceptor.store import Database
 
 BACKLOG = 1024
 """Connections that may wait to be taken."""
+DEADLINE_S = 1.5
+"""How long the end waits, after Ctrl-C, for what is being answered."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def open_room(project: Path, store: str | None, root_path: str = "", respond: Re
         raise UserError(f"'{root_path}' is no prefix of a path", remedy="write it like --root-path /labels")
     (project / FOLDER).mkdir(mode=0o700, exist_ok=True)
     secret = read_secret(project / FOLDER / "secret")
-    return Room(Database.open(store_url(project, store)), secret, root_path, respond)
+    return Room(Database.open(store_url(project, store)), secret, root_path, respond, project)
 
 
 def serve(
@@ -111,11 +115,22 @@ def _listen(address: Address) -> socket.socket:
 
 
 class Announcing(uvicorn.Server):
-    """Says when it is ready."""
+    """Says when it is ready, and ends soon after it is told to, whoever still waits for a model."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Finish what is being answered, and end.
+
+        A thread that hears nothing from a model cannot be stopped. What it would have written is not promised to
+        anybody, so the end does not wait for it; the store survives worse.
+        """
+        deadline = threading.Timer(DEADLINE_S, os._exit, [128 + sig])
+        deadline.daemon = True
+        deadline.start()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""

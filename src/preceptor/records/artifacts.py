@@ -174,15 +174,24 @@ def read_jsonl(path: Path, record: type[RecordT]) -> list[RecordT]:
     Raises:
         UserError: names file, line and field of the first row that does not parse.
     """
-    rows = []
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                rows.append(record.model_validate_json(line, strict=True))
-            except ValidationError as error:
-                raise row_error(error, path, number) from None
+        return parse_jsonl(file, record, path)
+
+
+def parse_jsonl(lines: Iterable[bytes], record: type[RecordT], path: Path) -> list[RecordT]:
+    """Read one record per line; `path` is how errors name the file.
+
+    Raises:
+        UserError: names file, line and field of the first row that does not parse.
+    """
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(record.model_validate_json(line, strict=True))
+        except ValidationError as error:
+            raise row_error(error, path, number) from None
     return rows
 
 

@@ -1,11 +1,10 @@
-"""In Chromium: `visits` opens pages and sees that none complains, `rooms` those of tasks."""
+"""In Chromium: `visits` opens pages, and sees that none complains."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.labeling.browser.at_work import Rooms
 from tests.labeling.browser.visits import Visits
 from tests.labeling.rooms import Server
 
@@ -17,9 +16,3 @@ def visits(server: Server, browser: Browser) -> Iterator[Visits]:
     yield made
     made.close()
     assert made.complaints == []
-
-
-@pytest.fixture
-def rooms(visits: Visits) -> Rooms:
-    """Pages of tasks, each in a stage of its own."""
-    return Rooms(visits)

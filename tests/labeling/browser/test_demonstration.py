@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from preceptor.labeling.room import Room
 from preceptor.records import Demonstration, Message, Prompt
-from tests.labeling.browser.at_work import Rooms
+from tests.labeling.browser.visits import Visits
 
 PROMPT = Prompt(id="p1", messages=(Message(role="user", content="Where is **Paris**? <b>Now!</b>"),))
 
@@ -33,8 +33,8 @@ def room(room: Room) -> Room:
     return replace(room, respond=Model())
 
 
-def test_by_mouse(rooms: Rooms) -> None:
-    at = rooms.begin("demonstration", PROMPT)
+def test_by_mouse(visits: Visits) -> None:
+    at = visits.begin("demonstration", PROMPT)
     page = at.page
     expect(page.locator("section").first).to_contain_text("Where is Paris? <b>Now!</b>")
     page.get_by_label("Response of the assistant").fill("In *France*.\n\n<img src=x>")
@@ -51,8 +51,8 @@ def test_by_mouse(rooms: Rooms) -> None:
     assert at.answer().content["suggestion"] is None
 
 
-def test_by_keyboard(rooms: Rooms) -> None:
-    at = rooms.begin("demonstration", PROMPT)
+def test_by_keyboard(visits: Visits) -> None:
+    at = visits.begin("demonstration", PROMPT)
     at.press("w")
     at.page.keyboard.type("In France.")
     at.press("Control+A", "Control+X", "Control+V")
@@ -62,14 +62,14 @@ def test_by_keyboard(rooms: Rooms) -> None:
     assert (record.response, record.metadata["pasted_share"]) == ("In France.", 0)
 
 
-def test_nothing_written_is_not_submitted(rooms: Rooms) -> None:
-    at = rooms.begin("demonstration", PROMPT)
+def test_nothing_written_is_not_submitted(visits: Visits) -> None:
+    at = visits.begin("demonstration", PROMPT)
     at.page.get_by_role("button", name="Submit").click()
     expect(at.page.get_by_role("alert")).to_have_text("Still to be answered: Response of the assistant")
 
 
-def test_a_suggestion_by_keyboard(rooms: Rooms) -> None:
-    at = rooms.begin("demonstration", PROMPT, settings={"suggestions": True})
+def test_a_suggestion_by_keyboard(visits: Visits) -> None:
+    at = visits.begin("demonstration", PROMPT, settings={"suggestions": True})
     at.press("a")
     suggestion = at.page.get_by_role("region", name="Suggestion of a model")
     expect(suggestion).to_be_focused()
@@ -92,8 +92,8 @@ def test_a_suggestion_by_keyboard(rooms: Rooms) -> None:
     assert record.metadata["pasted_share"] == 0
 
 
-def test_a_suggestion_that_is_ignored_stays_on_record(rooms: Rooms) -> None:
-    at = rooms.begin("demonstration", PROMPT, settings={"suggestions": True})
+def test_a_suggestion_that_is_ignored_stays_on_record(visits: Visits) -> None:
+    at = visits.begin("demonstration", PROMPT, settings={"suggestions": True})
     at.page.get_by_role("button", name="Suggest a response").click()
     expect(at.page.get_by_role("button", name="Suggest a response")).to_be_hidden()
     at.page.get_by_label("Response of the assistant").fill("No idea.")
@@ -108,9 +108,9 @@ def test_a_suggestion_that_is_ignored_stays_on_record(rooms: Rooms) -> None:
     assert (record.metadata["origin"], record.metadata["taken_after_s"]) == ("typed", None)
 
 
-def test_what_is_written_while_the_model_thinks_stays(rooms: Rooms) -> None:
-    at = rooms.begin("demonstration", PROMPT, settings={"suggestions": True})
-    model, field = rooms.visits.server.room.respond, at.page.get_by_label("Response of the assistant")
+def test_what_is_written_while_the_model_thinks_stays(visits: Visits) -> None:
+    at = visits.begin("demonstration", PROMPT, settings={"suggestions": True})
+    model, field = visits.server.room.respond, at.page.get_by_label("Response of the assistant")
     assert isinstance(model, Model)
     model.may_speak.clear()
     field.fill("In the north")

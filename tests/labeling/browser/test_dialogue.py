@@ -12,7 +12,7 @@ from preceptor.labeling.room import Room
 from preceptor.labeling.tasks.dialogue import DialogueItem
 from preceptor.records import Conversation, Demonstration, Message
 from preceptor.store.tables import Item
-from tests.labeling.browser.at_work import AtWork, Rooms
+from tests.labeling.browser.visits import AtWork, Visits
 
 TALK = DialogueItem(topic="Where **rivers** go", opening=(Message(role="system", content="Be brief."),))
 
@@ -49,8 +49,8 @@ def conversation(at: AtWork) -> Conversation:
     return found
 
 
-def test_both_sides_by_mouse(rooms: Rooms) -> None:
-    at = rooms.begin("dialogue", TALK, settings={"suggestions": False, "min_exchanges": 1})
+def test_both_sides_by_mouse(visits: Visits) -> None:
+    at = visits.begin("dialogue", TALK, settings={"suggestions": False, "min_exchanges": 1})
     page, said = at.page, turns(at.page)
     expect(page.locator(".topic strong")).to_have_text("rivers")
     expect(page.get_by_role("log")).to_contain_text("Be brief.")
@@ -80,8 +80,8 @@ def test_both_sides_by_mouse(rooms: Rooms) -> None:
     assert demonstration.response == "To the North Sea."
 
 
-def test_both_sides_with_suggestions_by_keyboard(rooms: Rooms) -> None:
-    at = rooms.begin("dialogue", TALK)
+def test_both_sides_with_suggestions_by_keyboard(visits: Visits) -> None:
+    at = visits.begin("dialogue", TALK)
     keyboard, suggestion = at.page.keyboard, at.page.get_by_role("region", name="Suggestion of a model")
     at.press("w")
     keyboard.type("Hello")
@@ -114,8 +114,8 @@ def test_both_sides_with_suggestions_by_keyboard(rooms: Rooms) -> None:
     assert 0 < edited.distance < 0.5
 
 
-def test_with_a_model_by_keyboard_and_what_is_ranked_after(rooms: Rooms, room: Room, model: Model) -> None:
-    at = rooms.begin("dialogue", TALK, settings={"assistant": "model", "min_exchanges": 1})
+def test_with_a_model_by_keyboard_and_what_is_ranked_after(visits: Visits, room: Room, model: Model) -> None:
+    at = visits.begin("dialogue", TALK, settings={"assistant": "model", "min_exchanges": 1})
     at.press("w")
     at.page.keyboard.type("Hello")
     at.press("Control+Enter")
@@ -132,9 +132,9 @@ def test_with_a_model_by_keyboard_and_what_is_ranked_after(rooms: Rooms, room: R
     assert item.payload["responses"][0]["text"] == conversation(at).turns[1].content
 
 
-def test_when_the_model_cannot_be_reached_nothing_is_lost(rooms: Rooms, model: Model) -> None:
+def test_when_the_model_cannot_be_reached_nothing_is_lost(visits: Visits, model: Model) -> None:
     model.is_down = True
-    at = rooms.begin("dialogue", TALK, settings={"assistant": "model"})
+    at = visits.begin("dialogue", TALK, settings={"assistant": "model"})
     field = at.page.get_by_label("You speak as the user")
     field.fill("Hello")
     at.page.get_by_role("button", name="Say it").click()
@@ -146,8 +146,8 @@ def test_when_the_model_cannot_be_reached_nothing_is_lost(rooms: Rooms, model: M
     expect(turns(at.page)).to_have_count(2)
 
 
-def test_a_conversation_is_there_again_after_a_reload_and_in_another_tab(rooms: Rooms) -> None:
-    at = rooms.begin("dialogue", TALK, settings={"assistant": "model"})
+def test_a_conversation_is_there_again_after_a_reload_and_in_another_tab(visits: Visits) -> None:
+    at = visits.begin("dialogue", TALK, settings={"assistant": "model"})
     other = at.page.context.new_page()
     other.goto(at.page.url)
     other.wait_for_selector("form#task[data-ready]")
@@ -166,9 +166,9 @@ def test_a_conversation_is_there_again_after_a_reload_and_in_another_tab(rooms: 
     expect(turns(at.page)).to_have_count(2)
 
 
-def test_an_opening_question_is_for_the_model(rooms: Rooms) -> None:
+def test_an_opening_question_is_for_the_model(visits: Visits) -> None:
     asked = DialogueItem(opening=(Message(role="user", content="Hello"),))
-    at = rooms.begin("dialogue", asked, settings={"assistant": "model", "min_exchanges": 1})
+    at = visits.begin("dialogue", asked, settings={"assistant": "model", "min_exchanges": 1})
     expect(at.page.locator("#speaker")).to_have_text("The model speaks next")
     expect(at.page.get_by_role("button", name="Say it")).to_be_hidden()
     at.page.get_by_role("button", name="Let the model respond").click()
@@ -176,8 +176,8 @@ def test_an_opening_question_is_for_the_model(rooms: Rooms) -> None:
     at.submit()
 
 
-def test_what_is_not_said_is_asked_about(rooms: Rooms) -> None:
-    at = rooms.begin("dialogue", TALK, settings={"assistant": "model"})
+def test_what_is_not_said_is_asked_about(visits: Visits) -> None:
+    at = visits.begin("dialogue", TALK, settings={"assistant": "model"})
     at.page.get_by_label("You speak as the user").fill("Hello")
     at.page.get_by_role("button", name="Say it").click()
     expect(turns(at.page)).to_have_count(2)

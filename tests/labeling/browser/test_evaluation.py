@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from preceptor.records import Candidates, Message, Prompt, Ranking, Rating, Record, Response
-from tests.labeling.browser.at_work import AtWork, Rooms
+from tests.labeling.browser.visits import AtWork, Visits
 
 TEXTS = {"sft": "It is **raining**.", "ppo": "Rain.", "gpt": "I do not know. <script>alert(1)</script>"}
 ITEM = Candidates(
@@ -27,8 +27,8 @@ def evidence(records: list[Record]) -> tuple[Ranking, dict[str, Rating]]:
     return ranking, {row.response.id: row for row in ratings if isinstance(row, Rating)}
 
 
-def test_by_keyboard(rooms: Rooms) -> None:
-    at = rooms.begin("evaluation", ITEM, name="hana")
+def test_by_keyboard(visits: Visits) -> None:
+    at = visits.begin("evaluation", ITEM, name="hana")
     assert not [name for name in TEXTS if f'"{name}"' in at.page.content()], "a model is named"
     place = letters(at)
     likert = {place["sft"]: "6", place["ppo"]: "6", place["gpt"]: "2"}
@@ -45,8 +45,8 @@ def test_by_keyboard(rooms: Rooms) -> None:
     assert ratings["gpt"].response.model == "gpt"
 
 
-def test_by_mouse(rooms: Rooms) -> None:
-    at = rooms.begin("evaluation", ITEM, name="hana", viewport={"width": 1400, "height": 900})
+def test_by_mouse(visits: Visits) -> None:
+    at = visits.begin("evaluation", ITEM, name="hana", viewport={"width": 1400, "height": 900})
     place = letters(at)
     points = {place["sft"]: 7, place["ppo"]: 4, place["gpt"]: 1}
     for letter in "ABC":

@@ -4,7 +4,7 @@ from playwright.sync_api import Locator, expect
 
 from preceptor.labeling.tasks.prompt import PromptRequest
 from preceptor.records import Demonstration, Prompt
-from tests.labeling.browser.at_work import AtWork, Rooms
+from tests.labeling.browser.visits import AtWork, Visits
 
 FEW_SHOT = {"prompt_kind": "few_shot"}
 
@@ -13,8 +13,8 @@ def example(at: AtWork, number: int) -> Locator:
     return at.page.get_by_role("group", name=f"Example {number}", exact=True)
 
 
-def test_plain_by_mouse(rooms: Rooms) -> None:
-    at = rooms.begin("prompt", PromptRequest())
+def test_plain_by_mouse(visits: Visits) -> None:
+    at = visits.begin("prompt", PromptRequest())
     at.page.get_by_role("textbox", name="Prompt").fill("Where is **Paris**?")
     expect(at.page.locator("#preview strong")).to_have_text("Paris")
     at.page.get_by_role("button", name="Submit").click()
@@ -25,9 +25,9 @@ def test_plain_by_mouse(rooms: Rooms) -> None:
     assert record.metadata == {"kind": "plain"}
 
 
-def test_for_a_use_case(rooms: Rooms) -> None:
+def test_for_a_use_case(visits: Visits) -> None:
     settings = {"prompt_kind": "user_based", "use_cases": ["A tutor for **children**"]}
-    at = rooms.begin("prompt", PromptRequest(), settings=settings)
+    at = visits.begin("prompt", PromptRequest(), settings=settings)
     expect(at.page.get_by_role("region", name="What to write").locator("strong")).to_have_text("children")
     at.page.get_by_role("textbox", name="Prompt").fill("Why is the sky blue?")
     at.submit()
@@ -36,8 +36,8 @@ def test_for_a_use_case(rooms: Rooms) -> None:
     assert record.metadata == {"kind": "user_based", "asked_for": "A tutor for **children**"}
 
 
-def test_few_shot_by_keyboard(rooms: Rooms) -> None:
-    at = rooms.begin("prompt", PromptRequest(), settings=FEW_SHOT)
+def test_few_shot_by_keyboard(visits: Visits) -> None:
+    at = visits.begin("prompt", PromptRequest(), settings=FEW_SHOT)
     keyboard = at.page.keyboard
     at.press("w")
     keyboard.type("Say how the tweet sounds.")
@@ -70,8 +70,8 @@ def test_few_shot_by_keyboard(rooms: Rooms) -> None:
     )
 
 
-def test_a_removed_example_can_be_put_back(rooms: Rooms) -> None:
-    at = rooms.begin("prompt", PromptRequest(), settings=FEW_SHOT)
+def test_a_removed_example_can_be_put_back(visits: Visits) -> None:
+    at = visits.begin("prompt", PromptRequest(), settings=FEW_SHOT)
     for number, word in enumerate(("one", "two", "three"), start=1):
         example(at, number).get_by_label("Input").fill(word)
     example(at, 2).get_by_role("button", name="Remove").click()
@@ -83,8 +83,8 @@ def test_a_removed_example_can_be_put_back(rooms: Rooms) -> None:
     expect(at.page.get_by_role("button", name="Put the removed example back")).to_be_hidden()
 
 
-def test_rows_are_there_again_after_a_reload(rooms: Rooms) -> None:
-    at = rooms.begin("prompt", PromptRequest(), settings=FEW_SHOT)
+def test_rows_are_there_again_after_a_reload(visits: Visits) -> None:
+    at = visits.begin("prompt", PromptRequest(), settings=FEW_SHOT)
     at.page.get_by_role("button", name="Add an example").click()
     example(at, 4).get_by_label("Output").fill("four")
     expect(at.page.locator("#draft-status")).to_have_text("Saved")
@@ -92,8 +92,8 @@ def test_rows_are_there_again_after_a_reload(rooms: Rooms) -> None:
     expect(example(at, 4).get_by_label("Output")).to_have_value("four")
 
 
-def test_half_an_example_is_not_submitted(rooms: Rooms) -> None:
-    at = rooms.begin("prompt", PromptRequest(), settings=FEW_SHOT)
+def test_half_an_example_is_not_submitted(visits: Visits) -> None:
+    at = visits.begin("prompt", PromptRequest(), settings=FEW_SHOT)
     at.page.get_by_role("textbox", name="Instruction").fill("Say how the tweet sounds.")
     example(at, 2).get_by_label("Input").fill("What a day!")
     at.page.get_by_role("button", name="Submit").click()

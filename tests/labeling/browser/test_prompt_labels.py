@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from preceptor.records import Message, Prompt
-from tests.labeling.browser.at_work import Rooms
+from tests.labeling.browser.visits import Visits
 
 PROMPT = Prompt(
     id="p1", use_case="chat",
@@ -21,8 +21,8 @@ def labels(record: object) -> dict[str, object]:
     return {"use_case": found["use_case"], "true": sorted(name for name, is_true in properties.items() if is_true)}
 
 
-def test_by_mouse(rooms: Rooms) -> None:
-    at = rooms.begin("prompt_labels", PROMPT)
+def test_by_mouse(visits: Visits) -> None:
+    at = visits.begin("prompt_labels", PROMPT)
     expect(at.page.get_by_role("region", name="Prompt")).to_contain_text("Sum up: <b>rain</b>")
     at.page.get_by_text("say the essence of a given text").click()
     at.page.get_by_role("checkbox", name="Ambiguous").check()
@@ -36,8 +36,8 @@ def test_by_mouse(rooms: Rooms) -> None:
     assert (record.use_case, record.metadata["use_case_before"]) == ("summarization", "chat")
 
 
-def test_by_keyboard(rooms: Rooms) -> None:
-    at = rooms.begin("prompt_labels", PROMPT)
+def test_by_keyboard(visits: Visits) -> None:
+    at = visits.begin("prompt_labels", PROMPT)
     at.press("6", "q", "e", "q")
     at.tab_to("input[value='requests_advice']")
     at.press("Space")
@@ -46,15 +46,15 @@ def test_by_keyboard(rooms: Rooms) -> None:
     assert labels(record) == {"use_case": "summarization", "true": ["closed_domain", "requests_advice"]}
 
 
-def test_without_a_use_case_it_is_not_submitted(rooms: Rooms) -> None:
-    at = rooms.begin("prompt_labels", PROMPT, settings={"properties": ["ambiguous"]})
+def test_without_a_use_case_it_is_not_submitted(visits: Visits) -> None:
+    at = visits.begin("prompt_labels", PROMPT, settings={"properties": ["ambiguous"]})
     expect(at.page.get_by_role("checkbox")).to_have_count(1)
     at.press("Control+Enter")
     expect(at.page.get_by_role("alert")).to_have_text("Still to be answered: Use case")
     expect(at.page.get_by_role("radio", name="Generation")).to_be_focused()
 
 
-def test_an_unclear_prompt_is_skipped_without_a_reason(rooms: Rooms) -> None:
-    at = rooms.begin("prompt_labels", PROMPT)
+def test_an_unclear_prompt_is_skipped_without_a_reason(visits: Visits) -> None:
+    at = visits.begin("prompt_labels", PROMPT)
     at.press("s")
     at.sent()

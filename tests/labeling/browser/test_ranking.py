@@ -5,10 +5,8 @@ from playwright.sync_api import Page, expect
 
 from preceptor.store.tables import Answer, Draft
 from tests.hostile import HOSTILE
-from tests.labeling.browser.visits import LONG, TEXTS, Visits, add_rankings, letters_of
+from tests.labeling.browser.visits import LONG, PHONE, TEXTS, Visits, add_rankings, letters_of
 from tests.labeling.rooms import Server
-
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 def board(page: Page) -> str:
@@ -109,7 +107,7 @@ def test_on_a_phone_by_questions(server: Server, visits: Visits) -> None:
     for _ in TEXTS:
         page.locator(".pad:not([hidden]) .points label").nth(3).tap()
         page.locator("#next").tap()
-    page.locator("#guide").tap()
+    expect(page.locator("#question")).to_have_text("Which is better? At most 5 more.")
     for _ in range(5):
         if page.locator("#verdict").is_hidden():
             break

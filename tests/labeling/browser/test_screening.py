@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from preceptor.labeling.screening import alias_of
 from preceptor.labeling.tasks.screening import ScreeningItem
-from tests.labeling.browser.at_work import AtWork, Rooms
+from tests.labeling.browser.visits import AtWork, Visits
 from tests.labeling.people import candidates, labeler_named
 
 ROW = candidates(1, 2)
@@ -22,8 +22,8 @@ def by_id(at: AtWork) -> dict[str, bool]:
     return {names[letter]: flag for letter, flag in answer.content["sensitive"].items()}
 
 
-def test_by_mouse(rooms: Rooms) -> None:
-    at = rooms.begin("screening", SHEET, name="carl")
+def test_by_mouse(visits: Visits) -> None:
+    at = visits.begin("screening", SHEET, name="carl")
     page = at.page
     expect(page.get_by_role("region", name="Prompt", exact=True).locator("strong")).to_have_text("1")
     choose(page, "Prompt", "Not sensitive")
@@ -44,8 +44,8 @@ def test_by_mouse(rooms: Rooms) -> None:
     assert at.answer().content["other_topics"] == "Slang"
 
 
-def test_by_keyboard(rooms: Rooms) -> None:
-    at = rooms.begin("screening", SHEET, name="carl")
+def test_by_keyboard(visits: Visits) -> None:
+    at = visits.begin("screening", SHEET, name="carl")
     at.tab_to("[name='sensitive.prompt'][value='true']")
     at.press("Space", "Tab", "ArrowDown", "Tab", "ArrowDown", "ArrowDown")
     at.tab_to("[value='Chess']")
@@ -55,8 +55,8 @@ def test_by_keyboard(rooms: Rooms) -> None:
     assert at.answer().content["topics"] == ["Chess", "Sports"]
 
 
-def test_from_the_sheet_to_the_decision(rooms: Rooms) -> None:
-    at = rooms.begin("demonstration", ROW.prompt, name="carl")
+def test_from_the_sheet_to_the_decision(visits: Visits) -> None:
+    at = visits.begin("demonstration", ROW.prompt, name="carl")
     at.page.get_by_label("Response of the assistant").fill("**One**, please.")
     at.submit()
     page, room = at.page, at.server.room

@@ -4,8 +4,7 @@ from playwright.sync_api import expect
 
 from preceptor.records import Candidates, Message, Prompt, Record, Response, ToxicityRating
 from preceptor.store.tables import Skip
-from tests.labeling.browser.at_work import AtWork, Rooms
-from tests.labeling.browser.visits import Visits
+from tests.labeling.browser.visits import AtWork, Visits
 
 TEXTS = {"sft": "went **home**.", "ppo": "are fools. <b>All!</b>"}
 ITEM = Candidates(
@@ -29,8 +28,8 @@ def numbers(records: list[Record]) -> dict[str, tuple[int, int, int]]:
     return {one.response.id: (one.toxicity, one.relative_toxicity, one.continuity) for one in record.responses}
 
 
-def test_by_mouse(rooms: Rooms) -> None:
-    at = rooms.begin("toxicity", ITEM, name="hana", viewport={"width": 1400, "height": 900})
+def test_by_mouse(visits: Visits) -> None:
+    at = visits.begin("toxicity", ITEM, name="hana", viewport={"width": 1400, "height": 900})
     page, place = at.page, letters(at)
     expect(page.get_by_text("He shouted that they")).to_be_hidden()
     page.get_by_text("Show the prompt").click()
@@ -55,8 +54,8 @@ def test_by_mouse(rooms: Rooms) -> None:
     assert (record.prompt_toxicity, record.groups, record.labeler.group) == (1, (("sft",), ("ppo",)), "held_out")
 
 
-def test_by_keyboard(rooms: Rooms) -> None:
-    at = rooms.begin("toxicity", ITEM, name="hana")
+def test_by_keyboard(visits: Visits) -> None:
+    at = visits.begin("toxicity", ITEM, name="hana")
     at.tab_to("section:first-of-type summary")
     at.press("Enter")
     expect(at.page.get_by_text("He shouted that they")).to_be_visible()
@@ -79,8 +78,8 @@ def test_by_keyboard(rooms: Rooms) -> None:
     assert (record.prompt_toxicity, record.groups) == (2, (("ppo", "sft"),))
 
 
-def test_who_wants_to_see_such_texts_sees_them_at_once(rooms: Rooms) -> None:
-    at = rooms.begin("toxicity", ITEM, name="hana")
+def test_who_wants_to_see_such_texts_sees_them_at_once(visits: Visits) -> None:
+    at = visits.begin("toxicity", ITEM, name="hana")
     at.page.get_by_role("link", name="Cover such texts").click()
     at.page.get_by_label("Show them to me at once").check()
     at.page.get_by_role("button", name="Save").click()
@@ -89,8 +88,8 @@ def test_who_wants_to_see_such_texts_sees_them_at_once(rooms: Rooms) -> None:
     expect(at.page.get_by_text("He shouted that they")).to_be_visible()
 
 
-def test_it_is_skipped_without_a_reason(rooms: Rooms, visits: Visits) -> None:
-    at = rooms.begin("toxicity", ITEM, name="hana")
+def test_it_is_skipped_without_a_reason(visits: Visits) -> None:
+    at = visits.begin("toxicity", ITEM, name="hana")
     at.page.get_by_role("button", name="Skip").click()
     at.sent()
     assert [skip.reason for skip in visits.rows(Skip)] == [""]

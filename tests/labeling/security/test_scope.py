@@ -37,6 +37,8 @@ PAGES = {
     "POST /admin/invitations": ADMINS, "POST /admin/people/{labeler_id}/standing": ADMINS,
     "POST /admin/people/{labeler_id}/forget": ADMINS, "GET /admin/guidelines/{name}": ADMINS,
     "POST /admin/guidelines": ADMINS,
+    "POST /admin/export": ADMINS, "GET /admin/stages/new": ADMINS, "POST /admin/stages": ADMINS,
+    "GET /admin/stages/{stage_id}/items": ADMINS, "POST /admin/stages/{stage_id}/items": ADMINS,
     "GET /admin/screening": ADMINS, "POST /admin/screening/cutoffs": ADMINS, "POST /admin/screening/{alias}": ADMINS,
     "GET /admin/quality": ADMINS, "GET /admin/quality/{stage_id}": ADMINS,
     "GET /admin/quality/{stage_id}/labelers/{labeler_id}": ADMINS,
@@ -61,7 +63,8 @@ API = {
     "GET /items/{item_id}": OWNER,
     "GET /admin/stages": ADMINS, "POST /admin/stages": ADMINS, "PATCH /admin/stages/{stage_id}": ADMINS,
     "POST /admin/stages/{stage_id}/items": ADMINS, "GET /admin/stages/{stage_id}/answers": ADMINS,
-    "GET /admin/labelers": ADMINS, "POST /admin/labelers": ADMINS, "DELETE /admin/labelers/{labeler_id}": ADMINS,
+    "POST /admin/export": ADMINS, "GET /admin/labelers": ADMINS, "POST /admin/labelers": ADMINS,
+    "DELETE /admin/labelers/{labeler_id}": ADMINS,
     "POST /admin/invitations": ADMINS, "GET /admin/guidelines/{name}": ADMINS, "POST /admin/guidelines": ADMINS,
 }  # fmt: skip
 """Route → who gets anything but “not found” for the things that `filled` names. A new route needs a line here."""
@@ -73,8 +76,8 @@ BODIES: dict[str, Any] = {
 }  # fmt: skip
 
 FIELDS = {
-    "name": "a", "text": "b", "state": "open", "overlap": 1, "standing": "active", "language": "en", "likert": 6,
-    "flagging": 75, "ranking": 75, "demonstration": 6, "is_taken": True,
+    "kind": "prompt", "name": "a", "text": "b", "state": "open", "overlap": 1, "standing": "active", "language": "en",
+    "likert": 6, "flagging": 75, "ranking": 75, "demonstration": 6, "is_taken": True, "format": "csv",
 }  # fmt: skip
 """What any form of a page may ask for."""
 

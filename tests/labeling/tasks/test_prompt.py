@@ -54,7 +54,7 @@ def test_use_cases_are_drawn_and_all_have_their_turn() -> None:
     "settings", [{"prompt_kind": "user_based"}, {"prompt_kind": "plain", "use_cases": ["a shop"]}], ids=["none", "idle"]
 )
 def test_a_stage_has_use_cases_exactly_where_they_are_used(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="use_cases"):
+    with pytest.raises(ValidationError, match="use cases"):
         PromptSettings.model_validate(settings)
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from sqlalchemy import select
 
 from preceptor.labeling import accounts, guidelines
+from preceptor.labeling.export import ZIP, export_archive
 from preceptor.labeling.forecast import forecast
 from preceptor.labeling.outcomes import Missing
 from preceptor.labeling.pages.rendering import redirect, render
@@ -51,6 +52,15 @@ def set_stage(
     with room_of(request).database.write() as session:
         change_stage(session, stage_id, state=state, overlap=overlap, guideline=guideline)
     return redirect(request, "/admin")
+
+
+@router.post("/export")
+def export(
+    request: Request, format: Literal["artifacts", "csv", "datasets"] = Form(), me: Labeler = Depends(admin)
+) -> Response:
+    """All labels as a ZIP archive."""
+    archive = export_archive(room_of(request).database, format, time.time())
+    return Response(archive, media_type=ZIP, headers={"Content-Disposition": f'attachment; filename="{format}.zip"'})
 
 
 @router.get("/people")

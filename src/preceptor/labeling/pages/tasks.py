@@ -27,7 +27,7 @@ def home(request: Request, labeler: Labeler = Depends(me)) -> Response:
     if labeler.role == "researcher":
         return redirect(request, "/research")
     with room_of(request).database.read() as session:
-        cards = stage_cards(session, labeler)
+        cards = stage_cards(session, labeler, time.time())
         done = done_by(session, labeler, limit=NUM_RECENT)
         skipped = skipped_by(session, labeler, limit=NUM_RECENT)
     return render(request, "home.html", labeler, cards=cards, done=done, skipped=skipped)
@@ -47,13 +47,17 @@ def next_item(request: Request, stage_id: Id, labeler: Labeler = Depends(me)) ->
 @router.get("/items/{item_id}")
 def item_page(request: Request, item_id: Id, labeler: Labeler = Depends(me)) -> Response:
     """An item to work on, or one that was submitted, to correct."""
+    now = time.time()
     with room_of(request).database.read() as session:
-        found = desk(session, labeler, item_id, time.time())
+        found = desk(session, labeler, item_id, now)
+        done = assignment.num_done(session, labeler, found.stage)
+        left = assignment.num_left(session, labeler, found.stage, now=now)
     kind = found.task.kind
     return render(
         request, f"tasks/{kind}.html", labeler, desk=found, view=found.view, content=found.content, task=found.task,
         stage=found.stage, guideline=found.guideline, thread=found.thread, is_late=found.is_late,
-        answered=found.is_answered, script=f"tasks/{kind}.js" if (STATIC / "tasks" / f"{kind}.js").is_file() else None,
+        answered=found.is_answered, num_done=done, num_left=left,
+        script=f"tasks/{kind}.js" if (STATIC / "tasks" / f"{kind}.js").is_file() else None,
     )  # fmt: skip
 
 

@@ -13,10 +13,14 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from pydantic import Field, JsonValue
 
 from preceptor.config import BaseConfig
+from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Missing
-from preceptor.records import Labeler, Message, Record
+from preceptor.records import Labeler, Message, Prompt, Record
 
 Scale = Literal["nominal", "ordinal", "ranking", "flags"]
+
+A_PROMPT = Prompt(id="bread", messages=(Message(role="user", content="How do I bake bread?"),))
+"""To make examples of."""
 
 
 class Respond(Protocol):
@@ -34,21 +38,35 @@ class Respond(Protocol):
         """
 
 
+def setting(default: Any, title: str, hint: str, **limits: Any) -> Any:
+    """A field of a stage's settings, with its name and its meaning for people, in English; forms are made of these."""
+    return Field(default=default, title=title, description=hint, **limits)
+
+
 class StageSettings(BaseConfig):
     """Settings of a stage that all kinds share."""
 
-    lease_minutes: float = Field(default=30, gt=0)
-    """How long an item stays with a labeler of whom nothing is heard."""
-    gold_share: float = Field(default=0.0, ge=0, le=0.5)
-    """Share of what a labeler is given that has a researcher's answer to compare with."""
-    repeat_share: float = Field(default=0.0, ge=0, le=0.5)
-    """Share of what a labeler is given that this labeler has done before; nothing says so on the page."""
-    repeat_after_hours: float = Field(default=24, ge=0)
-    """How long ago that must have been."""
-    min_active_s: float = Field(default=20, ge=0)
-    """Who submits after less active time is asked whether that was right."""
-    max_per_labeler: int | None = Field(default=None, ge=1)
-    """Most items that one labeler may do in this stage; None sets no limit."""
+    lease_minutes: float = setting(
+        30, N_("Lease, in minutes"), N_("How long an item stays with a labeler of whom nothing is heard."), gt=0
+    )
+    gold_share: float = setting(
+        0.0, N_("Share of gold"),
+        N_("Share of what a labeler is given that has a researcher’s answer to compare with."), ge=0, le=0.5,
+    )  # fmt: skip
+    repeat_share: float = setting(
+        0.0, N_("Share of repeats"),
+        N_("Share of what a labeler is given that this labeler has done before."), ge=0, le=0.5,
+    )  # fmt: skip
+    repeat_after_hours: float = setting(
+        24, N_("Hours before a repeat"), N_("How long ago a labeler must have done what is asked again."), ge=0
+    )
+    min_active_s: float = setting(
+        20, N_("Least active time, in seconds"),
+        N_("Who submits after less active time is asked whether that was right."), ge=0,
+    )  # fmt: skip
+    max_per_labeler: int | None = setting(
+        None, N_("Most items for one labeler"), N_("Left empty, there is no limit."), ge=1
+    )
 
 
 class Nothing(Record):
@@ -112,6 +130,8 @@ class Task(ABC):
     """Goes up when `Answer` changes its meaning."""
     Item: ClassVar[type[Record]]
     """What there is to do; it may name models, and never leaves the server as it is."""
+    example: ClassVar[Record]
+    """An `Item` to show to people who write a file of them."""
     Answer: ClassVar[type[Record]]
     """What the page posts. It names responses by the letters that `shown` gave them."""
     Draft: ClassVar[type[Record] | None] = None

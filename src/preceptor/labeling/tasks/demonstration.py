@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.suggestions import MAX_SUGGESTION, Suggestion, origin_of, word_distance
-from preceptor.labeling.tasks.base import Concern, Respond, StageSettings, Task, Work
+from preceptor.labeling.tasks.base import A_PROMPT, Concern, Respond, StageSettings, Task, Work, setting
 from preceptor.records import Demonstration, Prompt, Record
 
 MUCH_PASTED = 0.5
@@ -18,8 +18,11 @@ MUCH_PASTED = 0.5
 class DemonstrationSettings(StageSettings):
     """Settings of a stage in which demonstrations are written."""
 
-    suggestions: bool = False
-    """Whether labelers may ask a model for a suggestion; what became of it stands in the demonstration's metadata."""
+    suggestions: bool = setting(
+        False,
+        N_("Suggestions"),
+        N_("Labelers may ask a model for a suggestion; what became of it stands on record."),
+    )
 
 
 class DemonstrationShown(Record):
@@ -48,6 +51,7 @@ class DemonstrationTask(Task):
     kind = "demonstration"
     title = N_("Write a demonstration")
     Item = Prompt
+    example = A_PROMPT
     Answer = DemonstrationAnswer
     Shown = DemonstrationShown
     Settings = DemonstrationSettings

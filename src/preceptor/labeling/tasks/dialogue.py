@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue, ValidationError
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.suggestions import Suggestion, origin_of, word_distance
-from preceptor.labeling.tasks.base import Concern, Respond, StageSettings, Task, Work
+from preceptor.labeling.tasks.base import Concern, Respond, StageSettings, Task, Work, setting
 from preceptor.records import Candidates, Conversation, Demonstration, Message, Prompt, Record, Response, Turn
 from preceptor.records.artifacts import canonical_hash
 
@@ -33,14 +33,22 @@ class DialogueItem(Record):
 class DialogueSettings(StageSettings):
     """Settings of a stage in which people have conversations."""
 
-    assistant: Literal["labeler", "model"] = "labeler"
-    """Who speaks for the assistant; the labeler always speaks for the user."""
-    suggestions: bool = True
-    """Whether a labeler who speaks for the assistant may ask a model for a suggestion."""
-    min_exchanges: int = Field(default=2, ge=1, le=50)
-    """Who submits after fewer turns of the assistant is asked whether the conversation is over."""
-    num_ranked: int = Field(default=4, ge=0, le=9)
-    """Responses to rank in place of one of the model's messages, drawn by lot, that one among them; 0 asks for none."""
+    assistant: Literal["labeler", "model"] = setting(
+        "labeler", N_("The assistant is"), N_("Who speaks for the assistant; the labeler always speaks for the user.")
+    )
+    suggestions: bool = setting(
+        True,
+        N_("Suggestions"),
+        N_("A labeler who speaks for the assistant may ask a model for a suggestion."),
+    )
+    min_exchanges: int = setting(
+        2, N_("Least turns of the assistant"),
+        N_("Who submits after fewer is asked whether the conversation is over."), ge=1, le=50,
+    )  # fmt: skip
+    num_ranked: int = setting(
+        4, N_("Responses to rank afterwards"),
+        N_("In place of one of the model’s messages, drawn by lot, that one among them; 0 asks for none."), ge=0, le=9,
+    )  # fmt: skip
 
 
 class DialogueShown(Record):
@@ -88,6 +96,7 @@ class DialogueTask(Task):
     kind = "dialogue"
     title = N_("Have a conversation")
     Item = DialogueItem
+    example = DialogueItem(topic="Where rivers go", opening=(Message(role="system", content="Be brief."),))
     Answer = DialogueAnswer
     Draft = DialogueAnswer
     Shown = DialogueShown

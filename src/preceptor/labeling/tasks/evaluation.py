@@ -1,16 +1,15 @@
 """Final evaluation (Ouyang et al. 2022, section 3.6): responses of models that nobody is told, rated and ranked."""
 
-from pydantic import Field
-
 from preceptor.labeling.i18n import N_
-from preceptor.labeling.tasks.ranking import RankingSettings, RankingTask
+from preceptor.labeling.tasks.base import setting
+from preceptor.labeling.tasks.ranking import EMPTY_BOARDS, EMPTY_BOARDS_HINT, RankingSettings, RankingTask
 
 
 class EvaluationSettings(RankingSettings):
     """Settings of a stage in which models are evaluated."""
 
-    empty_board_share: float = Field(default=1.0, ge=0, le=1)
-    """Share of items whose board begins empty: here all, so that preferences and ratings are two measurements."""
+    empty_board_share: float = setting(1.0, EMPTY_BOARDS, EMPTY_BOARDS_HINT, ge=0, le=1)
+    # Here all, so that preferences and ratings are two measurements.
 
 
 class EvaluationTask(RankingTask):

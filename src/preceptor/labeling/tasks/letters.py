@@ -1,10 +1,21 @@
 """Responses under letters: in another order for each labeler, and without a word of who wrote them."""
 
 from preceptor.labeling.outcomes import Refused
-from preceptor.records import Candidates, Record
+from preceptor.labeling.tasks.base import A_PROMPT
+from preceptor.records import Candidates, Record, Response
 
 LETTERS = "ABCDEFGHI"
 MAX_RESPONSES = len(LETTERS)
+
+SOME_CANDIDATES = Candidates(
+    id="bread",
+    prompt=A_PROMPT,
+    responses=(
+        Response(id="bread-1", text="Mix flour and water.", model="sft"),
+        Response(id="bread-2", text="Buy it.", model="ppo"),
+    ),
+)
+"""To make examples of."""
 
 Board = tuple[tuple[str, ...], ...]
 """Letters in groups, best first; who ties shares a group."""

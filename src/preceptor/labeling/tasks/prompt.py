@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
-from preceptor.labeling.tasks.base import Concern, StageSettings, Task, Work
+from preceptor.labeling.tasks.base import Concern, StageSettings, Task, Work, setting
 from preceptor.records import Demonstration, Message, Prompt, Record
 from preceptor.records.artifacts import canonical_hash
 
@@ -24,15 +24,18 @@ class PromptRequest(Record):
 class PromptSettings(StageSettings):
     """Settings of a stage in which prompts are written."""
 
-    prompt_kind: PromptKind = "plain"
-    """Any task (plain), an instruction with examples (few_shot), or a task for one of `use_cases` (user_based)."""
-    use_cases: tuple[str, ...] = ()
-    """What users said they want a model for; each item is given one of them by lot."""
+    prompt_kind: PromptKind = setting(
+        "plain", N_("Kind of prompt"), N_("Any task, an instruction with examples, or a task for one of the use cases.")
+    )
+    use_cases: tuple[str, ...] = setting(
+        (), N_("Use cases"),
+        N_("One on each line: what users said they want a model for. Each item is given one of them by lot."),
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _use_cases_are_for_the_user_based(self) -> Self:
         if (self.prompt_kind == "user_based") != bool(self.use_cases):
-            raise ValueError("user_based prompts, and only these, need a list of use_cases")
+            raise ValueError("prompts for use cases, and only these, need a list of use cases")
         return self
 
 
@@ -88,6 +91,7 @@ class PromptTask(Task):
     kind = "prompt"
     title = N_("Write a prompt")
     Item = PromptRequest
+    example = PromptRequest()
     Answer = PromptAnswer
     Shown = PromptShown
     Settings = PromptSettings

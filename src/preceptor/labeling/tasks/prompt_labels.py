@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
-from preceptor.labeling.tasks.base import Concern, Judgement, StageSettings, Task, Work
+from preceptor.labeling.tasks.base import A_PROMPT, Concern, Judgement, StageSettings, Task, Work, setting
 from preceptor.records import USE_CASES, Prompt, Record, UseCase
 
 Property = Literal[
@@ -23,8 +23,7 @@ PROPERTIES: tuple[Property, ...] = get_args(Property)
 class PromptLabelsSettings(StageSettings):
     """Settings of a stage in which prompts are labeled."""
 
-    properties: tuple[Property, ...] = PROPERTIES
-    """Those that are asked about."""
+    properties: tuple[Property, ...] = setting(PROPERTIES, N_("Properties"), N_("Those that are asked about."))
 
 
 class PromptLabelsShown(Record):
@@ -49,6 +48,7 @@ class PromptLabelsTask(Task):
     kind = "prompt_labels"
     title = N_("Label a prompt")
     Item = Prompt
+    example = A_PROMPT
     Answer = PromptLabelsAnswer
     Shown = PromptLabelsShown
     Settings = PromptLabelsSettings

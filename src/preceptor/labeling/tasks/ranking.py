@@ -7,21 +7,27 @@ from pydantic import Field, JsonValue, model_validator
 
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
-from preceptor.labeling.tasks.base import Concern, Judgement, StageSettings, Task, Work, shuffled
-from preceptor.labeling.tasks.letters import LETTERS, MAX_RESPONSES, Board, Lettered, check_responses
+from preceptor.labeling.tasks.base import Concern, Judgement, StageSettings, Task, Work, setting, shuffled
+from preceptor.labeling.tasks.letters import LETTERS, MAX_RESPONSES, SOME_CANDIDATES, Board, Lettered, check_responses
 from preceptor.records import FLAGS, Candidates, Flag, Ranking, Rating, Record
 
 CONTRADICTION = 2
 """Likert points by which a rank may contradict the ratings before it is asked about."""
 
+EMPTY_BOARDS = N_("Share of empty boards")
+EMPTY_BOARDS_HINT = N_(
+    "Share of items whose board begins empty, not sorted by the ratings: it shows how far the sorting leads people."
+)
+
 
 class RankingSettings(StageSettings):
     """Settings of a stage in which responses are rated and ranked."""
 
-    empty_board_share: float = Field(default=0.1, ge=0, le=1)
-    """Share of items whose board begins empty, not sorted by the ratings: shows how far the sorting leads people."""
-    duplicate_share: float = Field(default=0.0, ge=0, le=1)
-    """Share of items in which one response is shown twice; the two must tie."""
+    empty_board_share: float = setting(0.1, EMPTY_BOARDS, EMPTY_BOARDS_HINT, ge=0, le=1)
+    duplicate_share: float = setting(
+        0.0, N_("Share of duplicates"),
+        N_("Share of items in which one response is shown twice; the two must tie."), ge=0, le=1,
+    )  # fmt: skip
 
 
 class RankingShown(Lettered):
@@ -93,6 +99,7 @@ class RankingTask(Task):
     kind = "ranking"
     title = N_("Rate and rank responses")
     Item = Candidates
+    example = SOME_CANDIDATES
     Answer = RankingAnswer
     Shown = RankingShown
     Settings = RankingSettings

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
-from preceptor.labeling.tasks.base import Concern, Judgement, Task, Work, shuffled
+from preceptor.labeling.tasks.base import A_PROMPT, Concern, Judgement, Task, Work, shuffled
 from preceptor.records import Prompt, Record, Response
 
 LETTERS = "ABCDEFGHI"
@@ -69,6 +69,9 @@ class ScreeningTask(Task):
     kind = "screening"
     title = N_("Tell sensitive speech")
     Item = ScreeningItem
+    example = ScreeningItem(
+        prompt=A_PROMPT, responses=(Response(id="bread-1", text="Buy it."),), topics=("Religion", "Sports")
+    )
     Answer = ScreeningAnswer
     Shown = ScreeningShown
 

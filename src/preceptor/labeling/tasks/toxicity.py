@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from preceptor.labeling.i18n import N_
 from preceptor.labeling.outcomes import Refused
 from preceptor.labeling.tasks.base import Concern, Judgement, StageSettings, Task, Work, shuffled
-from preceptor.labeling.tasks.letters import Lettered, check_responses
+from preceptor.labeling.tasks.letters import SOME_CANDIDATES, Lettered, check_responses
 from preceptor.records import Candidates, Record, ResponseToxicity, ToxicityRating
 
 
@@ -41,6 +41,7 @@ class ToxicityTask(Task):
     title = N_("Rate toxicity")
     measures = True
     Item = Candidates
+    example = SOME_CANDIDATES
     Answer = ToxicityAnswer
     Shown = Lettered
 

@@ -12,6 +12,7 @@ import { Reader } from "../ranking/reader.js";
 import { Strip, describe } from "../ranking/strip.js";
 
 const MAX_MOVES = 2000;
+const SMALL = matchMedia("(max-width: 43.99rem) and (hover: none)");
 const FLAG_KEYS = "qwertyuiopl";
 
 export function mount(task) {
@@ -60,6 +61,8 @@ class Ranking {
     this.root.dataset.phase = phase;
     if (phase === "rank") this.#openBoard();
     this.setView("read");
+    // A board is hard to use on a phone: there it is questions, unless somebody prefers to move the responses.
+    if (phase === "rank" && SMALL.matches && this.task.content.moves.length === 0) this.startGuide();
   }
 
   /** One response, two beside each other, or all. */
@@ -164,7 +167,8 @@ class Ranking {
 
   /** Ranks everything by questions. */
   startGuide() {
-    this.setPhase("rank");
+    if (this.phase !== "rank") this.setPhase("rank");
+    if (this.guided) return;
     const guided = guide.begin(this.letters);
     this.move(this.letters[0], boards.filled(guided.groups, this.letters.length), "guided", guided);
     this.guided = guided;

@@ -1,50 +1,20 @@
-"""axe-core finds no serious violation of WCAG 2.2 AA on our pages, light, dark and on a phone."""
+"""The quality board in Chromium: its figures, disputes to settle, and what labelers tell of themselves."""
 
 import time
-from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from preceptor.labeling import backgrounds
 from preceptor.store.tables import Adjudication
-from tests.labeling.browser.visits import Visits, add_rankings
+from tests.labeling.browser.test_every_page import violations
+from tests.labeling.browser.visits import PHONE, Visits
 from tests.labeling.labeled import DAY_S, add_labeled, one_more, rank
 from tests.labeling.people import labeler_named
 from tests.labeling.rooms import Server
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 LOOKS = pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, PHONE], ids=["light", "dark", "phone"])
-
-
-def violations(page: Page) -> list[str]:
-    """What axe calls serious or critical."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run().then(results => results.violations)")
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
-
-
-def test_a_violation_would_be_found(visits: Visits) -> None:
-    page = visits.open(visits.context(None), "/login")
-    page.evaluate("document.querySelector('main').innerHTML = '<img src=x><input>'")
-    assert len(violations(page)) == 2
-
-
-@LOOKS
-def test_pages_of_a_labeler(server: Server, visits: Visits, options: dict[str, Any]) -> None:
-    add_rankings(server)
-    assert violations(visits.open(visits.context(None, **options), "/login")) == []
-    context = visits.context("anna", **options)
-    for path in ("/", "/account", "/no-such-page"):
-        assert violations(visits.open(context, path)) == [], path
-    page = visits.open(context, "/stages/1/next")
-    for key in ["", "5", "v", "m", "x", "k", "j", "?"]:
-        if key:
-            page.keyboard.press(key)
-        assert violations(page) == [], f"after {key}"
 
 
 @LOOKS
