@@ -62,6 +62,8 @@ class StageOut(StageIn):
     """Items that have all their labelers."""
     num_answers: int
     """Submissions that count."""
+    num_simulated: int
+    """Those among them that simulated labelers made."""
     num_surplus: int
     """Submissions that came when the item had all its labelers."""
 

@@ -205,13 +205,21 @@ def change_stage(
 
 
 def progress(session: Session, stage: Stage) -> dict[str, int]:
-    """How far a stage is: items, items with all their labelers, submissions that count, and surplus."""
+    """How far a stage is: items, items with all their labelers, submissions that count, those among them that simulated
+    labelers made, and surplus."""
     in_line = (Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False))
     statuses = select(Answer.status, func.count()).where(Answer.stage_id == stage.id).group_by(Answer.status)
     num: dict[str, int] = dict(session.execute(statuses).all())
+    simulated = (
+        select(func.count())
+        .select_from(Answer)
+        .join(Labeler, Labeler.id == Answer.labeler_id)
+        .where(Answer.stage_id == stage.id, Answer.status == "counted", Labeler.origin == "simulated")
+    )
     return {
         "num_items": session.scalar(select(func.count()).where(*in_line)) or 0,
         "num_done": session.scalar(select(func.count()).where(*in_line, Item.num_counted >= stage.overlap)) or 0,
         "num_answers": num.get("counted", 0),
+        "num_simulated": session.scalar(simulated) or 0,
         "num_surplus": num.get("surplus", 0),
     }

@@ -25,7 +25,11 @@ def by_id(at: AtWork) -> dict[str, bool]:
 def test_by_mouse(visits: Visits) -> None:
     at = visits.begin("screening", SHEET, name="carl")
     page = at.page
-    expect(page.get_by_role("region", name="Prompt", exact=True).locator("strong")).to_have_text("1")
+    said = page.get_by_role("region", name="Prompt", exact=True).locator("strong")
+    expect(said).to_be_hidden()
+    page.get_by_text("Show the prompt").click()
+    expect(said).to_have_text("1")
+    expect(said).to_be_visible()
     choose(page, "Prompt", "Not sensitive")
     choose(page, "Response A", "Sensitive")
     page.get_by_role("button", name="Submit").click()
@@ -47,7 +51,7 @@ def test_by_mouse(visits: Visits) -> None:
 def test_by_keyboard(visits: Visits) -> None:
     at = visits.begin("screening", SHEET, name="carl")
     at.tab_to("[name='sensitive.prompt'][value='true']")
-    at.press("Space", "Tab", "ArrowDown", "Tab", "ArrowDown", "ArrowDown")
+    at.press("Space", "Tab", "Tab", "ArrowDown", "Tab", "Tab", "ArrowDown", "ArrowDown")
     at.tab_to("[value='Chess']")
     at.press("Space", "Tab", "Tab", "Space")
     at.submit()

@@ -82,7 +82,7 @@ def test_who_wants_to_see_such_texts_sees_them_at_once(visits: Visits) -> None:
     at = visits.begin("toxicity", ITEM, name="hana")
     at.page.get_by_role("link", name="Cover such texts").click()
     at.page.get_by_label("Show them to me at once").check()
-    at.page.get_by_role("button", name="Save").click()
+    at.page.get_by_role("button", name="Save", exact=True).click()
     expect(at.page.get_by_label("Show them to me at once")).to_be_checked()
     at.open()
     expect(at.page.get_by_text("He shouted that they")).to_be_visible()
