@@ -43,7 +43,7 @@ def main(num_answers: int) -> None:
                 for number in range(NUM_LABELERS)
             ]
         write(database, stage, people, 0, num_answers // OVERLAP)
-        boards, took = Boards(), {}
+        boards, took = Boards(), dict[str, dict[str, float]]()
         took["after_a_start_s"] = timed(database, stage, boards)
         write(database, stage, people, num_answers // OVERLAP, 50)
         took["after_100_more_answers_s"] = timed(database, stage, boards)
@@ -54,12 +54,12 @@ def main(num_answers: int) -> None:
     print(json.dumps({"answers": num_answers, **took, "peak_memory_mib": round(memory), "store_mib": round(size)}))
 
 
-def timed(database: Database, stage: Stage, boards: Boards) -> float:
-    """Seconds that a board takes."""
-    start = time.perf_counter()
+def timed(database: Database, stage: Stage, boards: Boards) -> dict[str, float]:
+    """Seconds that a board takes: on the clock, and of the processor, which others on the machine do not stretch."""
+    start, worked = time.perf_counter(), time.process_time()
     with database.read() as session:
         boards.board(session, stage, Crowd("simulated", "training"))
-    return round(time.perf_counter() - start, 2)
+    return {"clock": round(time.perf_counter() - start, 2), "processor": round(time.process_time() - worked, 2)}
 
 
 def write(database: Database, stage: Stage, people: list[int], first: int, num_items: int) -> None:

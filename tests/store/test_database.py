@@ -13,11 +13,11 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from preceptor.errors import UserError
 from preceptor.store import Database
 from preceptor.store.database import parse_url
-from preceptor.store.tables import Answer, Export, ExportedAnswer, Guideline, Item, Labeler, Stage, Table
+from preceptor.store.tables import Adjudication, Answer, Export, ExportedAnswer, Guideline, Item, Labeler, Stage, Table
 
 
 def add_work(store: Database) -> None:
-    """A training and a held-out labeler, a stage with an item, and what both answered."""
+    """A training and a held-out labeler, a stage with an item, what both answered, and whose answer holds."""
     with store.write() as session:
         for number, group in ((1, "training"), (2, "held_out")):
             session.add(Labeler(id=number, name=f"l{number}", role="labeler", group=group, created_at=0.0))
@@ -27,6 +27,8 @@ def add_work(store: Database) -> None:
         session.flush()
         session.add_all([answer(1, 1, "training"), answer(2, 2, "held_out")])
         session.add(Guideline(id=1, name="g", version=1, text="x", note="", created_at=0.0))
+        session.flush()
+        session.add(Adjudication(item_id=1, decided_by=1, answer_id=1, note="", created_at=0.0))
 
 
 def answer(number: int, labeler: int, group: str, status: str = "counted", revises: int | None = None) -> Answer:
@@ -81,8 +83,10 @@ def test_two_servers_that_start_at_once_make_one_store(store_url: str) -> None:
         database.close()
 
 
-@pytest.mark.parametrize("table", [Answer, Guideline])
-def test_what_is_append_only_is_neither_changed_nor_removed(store: Database, table: type[Answer | Guideline]) -> None:
+@pytest.mark.parametrize("table", [Answer, Guideline, Adjudication])
+def test_what_is_append_only_is_neither_changed_nor_removed(
+    store: Database, table: type[Answer | Guideline | Adjudication]
+) -> None:
     add_work(store)
     with pytest.raises(DatabaseError, match="append-only"), store.write() as session:
         session.execute(update(table).values(created_at=1.0))
@@ -139,6 +143,12 @@ def test_labelers_who_worked_are_not_removed(store: Database) -> None:
     add_work(store)
     with pytest.raises(IntegrityError), store.write() as session:
         session.execute(delete(Labeler))
+
+
+def test_an_adjudication_says_something(store: Database) -> None:
+    add_work(store)
+    with pytest.raises(IntegrityError, match="says_something"), store.write() as session:
+        session.add(Adjudication(item_id=1, decided_by=1, note="", created_at=0.0))
 
 
 def test_a_write_that_fails_leaves_nothing(store: Database) -> None:

@@ -17,7 +17,7 @@ from preceptor.labeling.tasks import Judgement, Task
 from preceptor.store.tables import Answer, Item, Labeler, Stage
 
 NONE = -1
-CHUNK = 1000
+CHUNK = 100
 """Answers that are in memory at once while they are read."""
 
 Ints = NDArray[np.int64]
@@ -212,7 +212,8 @@ class Judged:
         elif one.scale == "flags":
             if one.among not in self._flags:
                 self._flags[one.among] = Column("flags")
-            self._flags[one.among].add(place, unit, sum(1 << one.among.index(name) for name in one.ticked()))
+            code = sum(1 << one.among.index(name) for name in one.ticked()) if one.value else 0
+            self._flags[one.among].add(place, unit, code)
         else:
             if one.measure not in self._columns:
                 self._columns[one.measure] = Column(one.scale)

@@ -49,9 +49,9 @@ def label_rows(judged: Judged, measure: str, counted: Bools, gold: Gold | None =
     answers, labelers = np.concatenate([answers, nobody]), np.concatenate([labelers, nobody])
     units = np.concatenate([units, np.array(known, dtype=np.int64)])
     values = np.concatenate([values, np.array([added[unit] for unit in known], dtype=np.int64)])
-    unit_numbers, items = np.unique(units, return_inverse=True)
-    people, who = np.unique(labelers, return_inverse=True)
-    names = tuple(GOLD if one == NOBODY else str(one) for one in people.tolist())
+    unit_numbers, items = _numbered(units)
+    people, who = _numbered(labelers - NOBODY)
+    names = tuple(GOLD if one == NOBODY else str(one) for one in (people + NOBODY).tolist())
     table = LabelTable(labels.scale, tuple(unit_numbers.tolist()), names, items, who, values)
     return Rows(measure, table, answers, unit_numbers)
 
@@ -125,6 +125,12 @@ def _gold_ranks(judged: Judged, gold: Gold | None) -> dict[int, dict[str, int]]:
         for one in found
         if one.scale == RANKING
     }
+
+
+def _numbered(ids: Ints) -> tuple[Ints, Ints]:
+    """All small numbers that there are, in order, and the place of each: `np.unique` without its sort."""
+    is_there = np.bincount(ids) > 0
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[ids]
 
 
 def _joined(parts: Sequence[Ints]) -> Ints:

@@ -7,12 +7,16 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
+from preceptor.labeling import answers, assignment
 from preceptor.labeling.room import Room
+from preceptor.labeling.stages import NewItem, add_items, add_stage
+from preceptor.labeling.tasks import kinds
 from preceptor.store.tables import Adjudication, Answer, Item
 from tests.labeling.labeled import add_labeled, one_more, rank
 from tests.labeling.pages.test_quality import words
-from tests.labeling.people import ranked
+from tests.labeling.people import labeler_named, ranked
 from tests.labeling.rooms import Visitor
+from tests.labeling.tasks.samples import SAMPLES
 
 Visit = Callable[..., Visitor]
 QUEUE = "/research/disputes/1?origin=human&group=training"
@@ -107,3 +111,24 @@ def test_a_researcher_answers_as_gold_and_takes_no_room(room: Room, visit: Visit
     assert disputed(rosa) == ["p1", "p2", "p3"]
     assert rosa.post("/research/disputes/1/1/gold").headers["location"] == place
     assert "correction" in rosa.get(place).text
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SAMPLES if kind != "screening"])
+def test_every_kind_has_its_page(room: Room, visit: Visit, kind: str) -> None:
+    sample, now, task = SAMPLES[kind], time.time(), kinds()[kind]
+    hana, hugo = (labeler_named(room.database, name) for name in ("hana", "hugo"))
+    with room.database.write() as session:
+        stage = add_stage(session, "s", kind, group="held_out", overlap=2, now=now)
+        add_items(session, stage, [NewItem("one", sample.item)], now=now)
+        for labeler in (hana, hugo):
+            claim = assignment.claim_next(session, labeler, stage.id, now=now)
+            assert claim is not None
+            content = sample.answer(task.Shown.model_validate(claim.shown))
+            answers.submit(session, labeler, claim.item_id, content, guideline_id=None, active_s=60, now=now)
+    ada, crowd = visit("ada"), "?origin=human&group=held_out"
+    for path in ("/admin/quality/1", f"/admin/quality/1/labelers/{hana.id}", "/admin/quality/1/backgrounds"):
+        assert ada.get(path + (crowd if "labelers" not in path else "")).status_code == 200, path
+    page = ada.get(f"/research/disputes/1/1{crowd}").text
+    assert "Labeler 2" in words(page)
+    assert "sft" not in page
+    assert ('class="cover"' in page) == (kind == "toxicity")

@@ -182,3 +182,24 @@ def test_a_stage_without_judgements_shows_pace_and_pasting(room: Room, visit: Vi
     page = words(visit("ada").get(f"/admin/quality/1/labelers/{anna.id}").text)
     assert "Active seconds for an item 33" in page
     assert "Pasted 25.0 %" in page
+
+
+def test_candidates_keep_their_aliases(room: Room, visit: Visit) -> None:
+    add_ranking_stage(room.database, 2, group=None, is_screening=True, overlap=9)
+    carl, ada = labeler_named(room.database, "carl"), visit("ada")
+    rank(room.database, carl, 1, "ABCD", time.time())
+    for path in ("/admin/quality", "/research/disputes"):
+        assert "rankings" not in words(ada.get(path).text)
+    for path in (
+        "/admin/quality/1", "/admin/quality/1/backgrounds", f"/admin/quality/1/labelers/{carl.id}",
+        "/research/disputes/1", "/research/disputes/1/1",
+    ):  # fmt: skip
+        assert ada.get(path).status_code == 404, path
+
+
+def test_the_board_in_spanish(room: Room, visit: Visit) -> None:
+    add_labeled(room.database)
+    ada = visit("ada")
+    ada.post("/language", language="es")
+    page = words(ada.get("/admin/quality/1").text)
+    assert "Mismo orden, sin empates 66,7 %" in page

@@ -11,13 +11,12 @@ from sqlalchemy.orm import Session
 from preceptor.labeling import adjudication
 from preceptor.labeling.assignment import claim_for_gold
 from preceptor.labeling.crowds import Crowd
-from preceptor.labeling.outcomes import Missing
-from preceptor.labeling.pages.quality import chosen, stages_with_answers
+from preceptor.labeling.pages.quality import chosen, stage_of, stages_with_answers
 from preceptor.labeling.pages.rendering import redirect, render
 from preceptor.labeling.pages.scope import require
 from preceptor.labeling.room import room_of
 from preceptor.labeling.work import Id
-from preceptor.store.tables import Group, Item, Labeler, Origin, Stage
+from preceptor.store.tables import Group, Item, Labeler, Origin
 
 router = APIRouter(prefix="/research/disputes")
 staff = require("researcher", "admin")
@@ -61,7 +60,7 @@ def case(
     """An item: what is judged, and what each labeler of a crowd says of it."""
     with room_of(request).database.read() as session:
         crowd = Crowd(origin, group)
-        found = adjudication.case(session, _stage(session, stage_id), item_id, crowd)
+        found = adjudication.case(session, stage_of(session, stage_id), item_id, crowd)
     return render(request, "research/case.html", me, case=found, crowd=crowd)
 
 
@@ -78,7 +77,7 @@ def adjudicate(
 ) -> Response:
     """Write down which answer holds, a note, or both; then back to the queue."""
     with room_of(request).database.write() as session:
-        stage = _stage(session, stage_id)
+        stage = stage_of(session, stage_id)
         adjudication.adjudicate(session, me, stage, item_id, answer_id=holds, note=note, now=time.time())
     return redirect(request, f"/research/disputes/{stage_id}?origin={origin}&group={group}")
 
@@ -89,13 +88,6 @@ def write_gold(request: Request, stage_id: Id, item_id: Id, me: Labeler = Depend
     with room_of(request).database.write() as session:
         claim_for_gold(session, me, item_id, now=time.time())
     return redirect(request, f"/items/{item_id}")
-
-
-def _stage(session: Session, stage_id: int) -> Stage:
-    stage = session.get(Stage, stage_id)
-    if stage is None:
-        raise Missing
-    return stage
 
 
 def _keys(session: Session, ids: list[int]) -> dict[int, str]:

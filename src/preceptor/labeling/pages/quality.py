@@ -60,8 +60,8 @@ def labeler_page(request: Request, stage_id: Id, labeler_id: Id, me: Labeler = D
     """One labeler beside the others of a stage."""
     room = room_of(request)
     with room.database.read() as session:
-        stage, labeler = session.get(Stage, stage_id), session.get(Labeler, labeler_id)
-        if stage is None or labeler is None:
+        stage, labeler = stage_of(session, stage_id), session.get(Labeler, labeler_id)
+        if labeler is None:
             raise Missing
         found = room.boards.board(session, stage, Crowd.of(labeler))
     habits = next((one for one in found.labelers if one.labeler == str(labeler_id)), None)
@@ -90,11 +90,23 @@ def whose_preferences(
 
 
 def stages_with_answers(session: Session) -> list[tuple[Stage, str, int]]:
-    """All stages, with the titles of their kinds and the number of their answers."""
+    """Stages that are not for candidates, with the titles of their kinds and the number of their answers."""
     counts = select(Answer.stage_id, func.count()).where(Answer.status != "gold").group_by(Answer.stage_id)
     num: dict[int, int] = dict(session.execute(counts).all())
-    stages = session.scalars(select(Stage).order_by(Stage.id))
+    stages = session.scalars(select(Stage).where(Stage.is_screening.is_(False)).order_by(Stage.id))
     return [(stage, task_of(stage).title, num.get(stage.id, 0)) for stage in stages]
+
+
+def stage_of(session: Session, stage_id: int) -> Stage:
+    """A stage that has a board. Candidates are judged under aliases; figures beside their names would undo that.
+
+    Raises:
+        Missing: there is no such stage, or it is for candidates.
+    """
+    stage = session.get(Stage, stage_id)
+    if stage is None or stage.is_screening:
+        raise Missing
+    return stage
 
 
 def chosen(
@@ -105,9 +117,7 @@ def chosen(
     Raises:
         Missing: there is no such stage, or that crowd did nothing there.
     """
-    stage = session.get(Stage, stage_id)
-    if stage is None:
-        raise Missing
+    stage = stage_of(session, stage_id)
     crowds = room.boards.crowds(session, stage)
     if origin is None or group is None:
         return stage, next(iter(crowds), None), crowds
