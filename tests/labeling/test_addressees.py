@@ -52,7 +52,7 @@ def test_the_first_page_counts_only_ones_own(store: Database) -> None:
     labelers = add_labelers(store, 4)
     addressed(store, labelers)
     with store.read() as session:
-        assert [stage_cards(session, labeler)[0].num_open for labeler in labelers] == [5, 5, 5, 1]
+        assert [stage_cards(session, labeler, 0.0)[0].num_open for labeler in labelers] == [5, 5, 5, 1]
 
 
 def test_an_item_for_nobody_known_is_refused(store: Database) -> None:

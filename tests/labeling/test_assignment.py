@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from preceptor.labeling import answers, assignment
-from preceptor.labeling.desk import skipped_by
+from preceptor.labeling.desk import skipped_by, stage_cards
 from preceptor.labeling.outcomes import Missing
 from preceptor.labeling.stages import NewItem, add_items, change_stage
 from preceptor.store import Database
@@ -299,6 +299,37 @@ def test_nobody_does_more_than_the_stage_allows(store: Database, at: At) -> None
     stage = add_ranking_stage(store, 5, settings={"max_per_labeler": 2})
     assert len(at("anna", stage).work()) == 2
     assert len(at("bert", stage).work()) == 2
+
+
+def test_the_first_page_counts_what_there_is_to_begin(store: Database, at: At, people: dict[str, Labeler]) -> None:
+    stage = add_ranking_stage(store, 4, overlap=2)
+    anna, bert = at("anna", stage), at("bert", stage)
+
+    def card() -> tuple[int, int, bool]:
+        with store.read() as session:
+            (found,) = stage_cards(session, people["anna"], anna.clock.now)
+            return found.num_mine, found.num_open, found.is_begun
+
+    assert card() == (0, 4, False)
+    anna.submit(anna.claim())
+    anna.skip(anna.claim())
+    assert card() == (1, 2, False), "neither what is done nor what was passed over"
+    begun = anna.claim()
+    assert card() == (1, 1, True)
+    for _ in range(2):
+        bert.submit(bert.claim())
+    bert.claim()
+    with store.write() as session:
+        change_stage(session, stage.id, overlap=1)
+    assert card() == (1, 1, True)
+    with store.write() as session:
+        change_stage(session, stage.id, overlap=2, settings={"max_per_labeler": 1})
+    assert card() == (1, 0, True)
+    anna.clock.pass_minutes(31)
+    with store.write() as session:
+        session.get_one(Item, begun).num_counted = 2
+    assert card() == (1, 0, False), "what lay begun has gone to others"
+    assert anna.claim() is None
 
 
 def test_gold_items_are_strewn_in_come_once_and_fill_no_overlap(store: Database, at: At) -> None:

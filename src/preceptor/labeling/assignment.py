@@ -31,7 +31,7 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     if labeler.role == "researcher":
         item = session.scalar(_without_gold(labeler, stage, now).limit(1))
         return None if item is None else _claim(session, labeler, stage, item, settings, now)
-    num_done = _num_seen(session, labeler, stage)
+    num_done = num_first(session, labeler, stage)
     if settings.max_per_labeler is not None and num_done >= settings.max_per_labeler:
         return None
     chance = draw(labeler.id, stage.id, "lane", num_done)
@@ -42,6 +42,24 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
         if item is not None:
             return _claim(session, labeler, stage, item, settings, now)
     return None
+
+
+def num_open(session: Session, labeler: Labeler, stage: Stage, now: float) -> int:
+    """Items that a labeler could be given, apart from hidden ones and from what lies begun."""
+    settings = settings_of(stage)
+    ordinary = _available(labeler, stage, "ordinary", settings, now).order_by(None)
+    num = session.scalar(ordinary.with_only_columns(func.count())) or 0
+    if settings.max_per_labeler is None:
+        return num
+    return max(0, min(num, settings.max_per_labeler - num_first(session, labeler, stage)))
+
+
+def num_first(session: Session, labeler: Labeler, stage: Stage) -> int:
+    """What a labeler submitted in a stage, corrections not counted again."""
+    submitted = select(func.count()).where(
+        Answer.labeler_id == labeler.id, Answer.stage_id == stage.id, Answer.status.in_(FIRST)
+    )
+    return session.scalar(submitted) or 0
 
 
 def begun(session: Session, labeler: Labeler, stage: Stage, now: float) -> Claim | None:
@@ -157,19 +175,12 @@ def _lanes(settings: StageSettings, generator: random.Random) -> tuple[str, ...]
     return ("ordinary",)
 
 
-def _num_seen(session: Session, labeler: Labeler, stage: Stage) -> int:
-    submitted = select(func.count()).where(
-        Answer.labeler_id == labeler.id, Answer.stage_id == stage.id, Answer.status.in_(FIRST)
-    )
-    return session.scalar(submitted) or 0
-
-
 def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSettings, now: float) -> Select[Item]:
     """Items that a labeler may be given, begun ones first, so that each soon has all its labelers."""
     conditions = [
         Item.stage_id == stage.id, Item.lane == lane, Item.is_retired.is_(False),
         or_(Item.author_id.is_(None), Item.author_id != labeler.id), is_addressed(labeler),
-        *(~exists().where(table.item_id == Item.id, table.labeler_id == labeler.id) for table in (Answer, Skip, Claim)),
+        *(Item.id.not_in(select(one.item_id).where(one.labeler_id == labeler.id)) for one in (Answer, Skip, Claim)),
     ]  # fmt: skip
     if has_limit(stage, lane):
         live = select(func.count()).where(Claim.item_id == Item.id, Claim.expires_at > now).scalar_subquery()

@@ -27,7 +27,7 @@ def home(request: Request, labeler: Labeler = Depends(me)) -> Response:
     if labeler.role == "researcher":
         return redirect(request, "/research")
     with room_of(request).database.read() as session:
-        cards = stage_cards(session, labeler)
+        cards = stage_cards(session, labeler, time.time())
         done = done_by(session, labeler, limit=NUM_RECENT)
         skipped = skipped_by(session, labeler, limit=NUM_RECENT)
     return render(request, "home.html", labeler, cards=cards, done=done, skipped=skipped)
