@@ -160,6 +160,66 @@ def test_without_a_network_work_goes_on(server: Server, visits: Visits) -> None:
     assert ratings(visits)["A"]["note"] == "written in a long tunnel"
 
 
+def test_what_was_written_without_a_network_outlives_the_page(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    page = visits.at_task()
+    context, path = page.context, page.url.removeprefix(server.url)
+    page.keyboard.press("6")
+    status(page, "Saved")
+    context.set_offline(True)
+    write(page, "written in a tunnel")
+    expect(page.locator("#draft-status")).to_contain_text("No connection")
+    page.close()  # as phones do, without a word
+    context.set_offline(False)
+    page = visits.open(context, path)
+    status(page, "Saved")
+    assert note(page) == ratings(visits)["A"]["note"] == "written in a tunnel"
+    assert ratings(visits)["A"]["likert"] == 6
+    assert unsaved(page) == []
+
+
+def test_what_was_written_without_a_network_meets_what_another_device_saved(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    context = visits.context("anna")
+    page, phone = visits.open(context, "/stages/1/next"), visits.at_task("anna")
+    context.set_offline(True)
+    write(page, "from the laptop")
+    expect(page.locator("#draft-status")).to_contain_text("No connection")
+    page.close()
+    phone.keyboard.press("3")
+    write(phone, "from the phone")
+    status(phone, "Saved")
+    context.set_offline(False)
+    page = context.new_page()
+    page.goto(phone.url)
+    dialog = page.get_by_role("dialog", name="Changed in two places")
+    dialog.get_by_label("Both, one after the other").check()
+    dialog.get_by_role("button", name="Keep these").click()
+    status(page, "Saved")
+    assert ratings(visits)["A"] == {"likert": 3, "flags": [], "note": "from the laptop\n\nfrom the phone"}
+
+
+def test_signing_out_leaves_nothing_behind(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    page = visits.at_task()
+    page.context.set_offline(True)
+    write(page, "mine alone")
+    expect(page.locator("#draft-status")).to_contain_text("No connection")
+    page.close()
+    page.context.set_offline(False)
+    page = visits.open(page.context, "/")
+    assert len(unsaved(page)) == 1
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Name")).to_be_visible()
+    assert unsaved(page) == []
+
+
+def unsaved(page: Page) -> list[str]:
+    """What the browser keeps for the server."""
+    found: list[str] = page.evaluate("Object.keys(localStorage).filter(name => name.startsWith('unsaved'))")
+    return found
+
+
 def test_leaving_is_asked_while_something_is_not_saved(server: Server, visits: Visits) -> None:
     add_rankings(server)
     page = visits.at_task()
