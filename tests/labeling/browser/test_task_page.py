@@ -10,6 +10,7 @@ from preceptor.labeling import guidelines
 from preceptor.store.tables import Answer, Claim, Comment, Draft, SignIn, Skip
 from tests.hostile import HOSTILE
 from tests.labeling.browser.visits import Visits, add_rankings
+from tests.labeling.people import labeler_named
 from tests.labeling.rooms import Server
 
 
@@ -254,6 +255,28 @@ def test_who_is_signed_out_keeps_the_text_and_signs_in_elsewhere(server: Server,
     expect(dialog).to_be_hidden()
     status(page, "Saved")
     assert note(page) == ratings(visits)["A"]["note"] == "written after the end of the session"
+
+
+def test_work_is_never_saved_for_who_signed_in_since(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    visits.at_task("bert")
+    page = visits.at_task("anna")
+    server.sign_in(page.context, "bert")
+    write(page, "anna's words")
+    dialog = page.get_by_role("dialog", name="Somebody else is signed in")
+    expect(dialog).to_contain_text("Your work is still on this page")
+    dialog.get_by_role("button").click()
+    expect(dialog).to_contain_text("Not yet")
+    page.context.clear_cookies()
+    dialog.get_by_role("button").click()
+    expect(page.get_by_role("dialog", name="You are signed out")).to_be_visible()
+    assert visits.rows(Draft) == []
+    server.sign_in(page.context, "anna")
+    page.get_by_role("dialog").get_by_role("button").click()
+    status(page, "Saved")
+    (draft,) = visits.rows(Draft)
+    assert draft.labeler_id == labeler_named(server.room.database, "anna").id
+    assert draft.content["ratings"]["A"]["note"] == note(page) == "anna's words"
 
 
 def test_who_signed_in_anew_elsewhere_is_not_bothered(server: Server, visits: Visits) -> None:

@@ -57,8 +57,8 @@ def login(request: Request, name: str = Form(""), password: str = Form(""), next
 
 @router.get("/session")
 def session_of(request: Request, labeler: Labeler = Depends(me)) -> dict[str, str]:
-    """What an open page needs to go on after signing in anew."""
-    return {"csrf": forgery_token(room_of(request).secret, request.cookies[COOKIE])}
+    """What an open page needs to go on after signing in anew, if it is still the same person's."""
+    return {"csrf": forgery_token(room_of(request).secret, request.cookies[COOKIE]), "labeler": str(labeler.id)}
 
 
 @router.post("/logout")
