@@ -221,6 +221,22 @@ def unsaved(page: Page) -> list[str]:
     return found
 
 
+def test_who_submits_too_fast_is_told_so(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    page = visits.at_task()
+    for point in "1234":
+        page.keyboard.press(point)
+        page.keyboard.press("ArrowRight")
+    for key in ["d", "ArrowDown", "ArrowUp"]:
+        page.keyboard.press(key)
+    anna = labeler_named(server.room.database, "anna")
+    while server.room.submit_limit.allows(str(anna.id)):
+        pass
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#problem")).to_contain_text("That was very fast")
+    assert visits.rows(Answer) == []
+
+
 def test_leaving_is_asked_while_something_is_not_saved(server: Server, visits: Visits) -> None:
     add_rankings(server)
     page = visits.at_task()

@@ -159,6 +159,7 @@ export class Draft {
       const reply = await send("PUT", this.address, body, {
         keepalive: JSON.stringify(body).length < MAX_KEEPALIVE,
       });
+      if (reply.status === 429) throw new Unreachable("429"); // a proxy's limit: it will take the same later
       this.#failures = 0;
       return reply;
     } catch (error) {

@@ -28,6 +28,6 @@ export async function send(method, address, body, { keepalive = false } = {}) {
   } catch (error) {
     throw new Unreachable(error.message);
   }
-  if (response.status >= 500 || response.status === 429) throw new Unreachable(String(response.status));
+  if (response.status >= 500) throw new Unreachable(String(response.status));
   return { status: response.status, body: await response.json().catch(() => null) };
 }
