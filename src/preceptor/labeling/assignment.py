@@ -6,13 +6,16 @@ import random
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from preceptor.labeling.outcomes import Missing
+from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.stages import is_for, settings_of, stage_for, task_of
 from preceptor.labeling.tasks import StageSettings
 from preceptor.store.tables import Addressee, Answer, Claim, Item, Labeler, Skip, Stage
 
 FIRST = ("counted", "surplus")
 """The states of a first submission; a labeler has at most one on an item."""
+
+MAX_BEGUN = 3
+"""Items of a stage that a labeler may hold at once: what lies begun, and what was skipped and taken up again."""
 
 
 def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float) -> Claim | None:
@@ -34,7 +37,8 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     num_done = num_first(session, labeler, stage)
     if settings.max_per_labeler is not None and num_done >= settings.max_per_labeler:
         return None
-    chance = draw(labeler.id, stage.id, "lane", num_done)
+    # What is passed over counts, too: else skipping would draw the same lane until its hidden items are used up.
+    chance = draw(labeler.id, stage.id, "lane", num_done + _num_skipped(session, labeler, stage))
     for lane in _lanes(settings, chance):
         item = session.scalar(_available(labeler, stage, lane, settings, now).limit(1))
         if item is None and lane == "repeat":
@@ -105,10 +109,14 @@ def claim_again(session: Session, labeler: Labeler, stage: Stage, item_id: int, 
 
     Raises:
         Missing: the labeler does not work in this stage, or the item was taken out of the line.
+        Refused: the labeler has enough begun.
     """
     item = session.get_one(Item, item_id)
     if item.is_retired or not is_for(stage, labeler):
         raise Missing
+    mine = select(func.count()).where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id)
+    if (session.scalar(mine.where(Claim.expires_at > now)) or 0) >= MAX_BEGUN:
+        raise Refused("You have {num} tasks begun here. Finish one of them first.", num=MAX_BEGUN)
     has_room = is_free(session, stage, item_id, now)
     claim = _claim(session, labeler, stage, item, settings_of(stage), now)
     if not has_room:
@@ -173,6 +181,11 @@ def _lanes(settings: StageSettings, generator: random.Random) -> tuple[str, ...]
     if chance < settings.gold_share + settings.repeat_share:
         return ("repeat", "ordinary")
     return ("ordinary",)
+
+
+def _num_skipped(session: Session, labeler: Labeler, stage: Stage) -> int:
+    skipped = select(func.count()).select_from(Skip).join(Item, Item.id == Skip.item_id)
+    return session.scalar(skipped.where(Skip.labeler_id == labeler.id, Item.stage_id == stage.id)) or 0
 
 
 def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSettings, now: float) -> Select[Item]:
