@@ -21,7 +21,7 @@ docs: install
 ROOM := src/preceptor/labeling
 messages: install
 	mkdir -p build
-	$(BIN)/pybabel -q extract -F pyproject.toml -k Refused -k Concern --add-location=file --sort-by-file --no-wrap \
+	$(BIN)/pybabel -q extract -F pyproject.toml -k Refused -k TooFast -k Concern --add-location=file --sort-by-file --no-wrap \
 		--omit-header -o build/messages.pot $(ROOM)
 	$(BIN)/pybabel -q update -i build/messages.pot -d $(ROOM)/locale --no-fuzzy-matching --ignore-obsolete --no-wrap \
 		--omit-header

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from preceptor.errors import UserError
-from preceptor.labeling import answers, assignment
+from preceptor.labeling import accounts, answers, assignment
 from preceptor.labeling.desk import stage_cards
-from preceptor.labeling.stages import NewItem, add_items, add_stage
+from preceptor.labeling.stages import NewItem, add_items, add_stage, change_stage, progress
 from preceptor.store import Database
 from preceptor.store.tables import Item, Labeler, Stage
 from tests.labeling.people import add_labelers, candidates, ranked
@@ -53,6 +53,30 @@ def test_the_first_page_counts_only_ones_own(store: Database) -> None:
     addressed(store, labelers)
     with store.read() as session:
         assert [stage_cards(session, labeler, 0.0)[0].num_left for labeler in labelers] == [5, 5, 5, 1]
+
+
+def test_items_that_wait_for_who_will_not_come_are_counted(store: Database) -> None:
+    labelers = add_labelers(store, 4)
+    stage = addressed(store, labelers)
+
+    def num_stuck() -> int:
+        with store.read() as session:
+            return progress(session, session.get_one(Stage, stage.id))["num_stuck"]
+
+    assert num_stuck() == 0
+    with store.write() as session:
+        accounts.forget(session, labelers[0].id, 1.0)
+    assert num_stuck() == 4, "each of them is for this one and another"
+    work(store, labelers[1], stage)
+    assert num_stuck() == 4
+    with store.write() as session:
+        change_stage(session, stage.id, overlap=1)
+    assert num_stuck() == 0, "one labeler is enough now"
+    with store.write() as session:
+        claim = assignment.claim_next(session, labelers[2], stage.id, now=time.time())
+        assert claim is not None
+        answers.skip(session, labelers[2], claim.item_id, reason="", now=time.time())
+    assert num_stuck() == 1
 
 
 def test_an_item_for_nobody_known_is_refused(store: Database) -> None:

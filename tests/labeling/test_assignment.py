@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import func, select
 
 from preceptor.labeling import answers, assignment
-from preceptor.labeling.desk import skipped_by
-from preceptor.labeling.outcomes import Missing
+from preceptor.labeling.desk import skipped_by, stage_cards
+from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.stages import NewItem, add_items, change_stage
 from preceptor.store import Database
 from preceptor.store.tables import Answer, Claim, Item, Labeler, Skip, Stage
@@ -193,6 +193,28 @@ def test_a_skip_is_taken_back(store: Database, at: At, clock: Clock, people: dic
     assert anna.submit(item) == "surplus"
 
 
+def test_taking_up_what_was_skipped_hoards_nothing(store: Database, at: At, clock: Clock) -> None:
+    stage = add_ranking_stage(store, 8)
+    anna = at("anna", stage)
+    skipped = []
+    for _ in range(6):
+        skipped.append(anna.claim())
+        anna.skip(skipped[-1])
+
+    def take_back(item: int | None) -> None:
+        assert item is not None
+        with store.write() as session:
+            answers.take_back_skip(session, anna.labeler, item, now=clock.now)
+
+    for item in skipped[:3]:
+        take_back(item)
+    with pytest.raises(Refused, match="3 tasks begun"):
+        take_back(skipped[3])
+    assert len(at("bert", stage).work()) == 5
+    anna.submit(skipped[0])
+    take_back(skipped[3])
+
+
 def test_what_was_taken_out_of_the_line_is_not_given_again(
     store: Database, at: At, clock: Clock, people: dict[str, Labeler]
 ) -> None:
@@ -301,6 +323,37 @@ def test_nobody_does_more_than_the_stage_allows(store: Database, at: At) -> None
     assert len(at("bert", stage).work()) == 2
 
 
+def test_the_first_page_counts_what_there_is_to_do(store: Database, at: At, people: dict[str, Labeler]) -> None:
+    stage = add_ranking_stage(store, 4, overlap=2)
+    anna, bert = at("anna", stage), at("bert", stage)
+
+    def card() -> tuple[int, int, bool]:
+        with store.read() as session:
+            (found,) = stage_cards(session, people["anna"], anna.clock.now)
+            return found.num_mine, found.num_left, found.is_begun
+
+    assert card() == (0, 4, False)
+    anna.submit(anna.claim())
+    anna.skip(anna.claim())
+    assert card() == (1, 2, False), "neither what is done nor what was passed over"
+    begun = anna.claim()
+    assert card() == (1, 2, True)
+    for _ in range(2):
+        bert.submit(bert.claim())
+    bert.claim()
+    with store.write() as session:
+        change_stage(session, stage.id, overlap=1)
+    assert card()[2] is True
+    with store.write() as session:
+        change_stage(session, stage.id, overlap=2, settings={"max_per_labeler": 1})
+    assert card() == (1, 1, True), "what lies begun can be finished"
+    anna.clock.pass_minutes(31)
+    with store.write() as session:
+        session.get_one(Item, begun).num_counted = 2
+    assert card() == (1, 0, False), "what lay begun has gone to others"
+    assert anna.claim() is None
+
+
 def test_gold_items_are_strewn_in_come_once_and_fill_no_overlap(store: Database, at: At) -> None:
     stage = add_ranking_stage(store, 40, overlap=2, settings={"gold_share": 0.2})
     with store.write() as session:
@@ -314,6 +367,19 @@ def test_gold_items_are_strewn_in_come_once_and_fill_no_overlap(store: Database,
         assert places != list(range(len(places))), "not all at the beginning"
     with store.read() as session:
         assert set(session.scalars(select(Item.num_counted).where(Item.lane == "ordinary"))) == {2}
+
+
+def test_skipping_brings_no_more_gold_than_working(store: Database, at: At) -> None:
+    stage = add_ranking_stage(store, 40, overlap=2, settings={"gold_share": 0.3})
+    with store.write() as session:
+        gold = [NewItem(f"g{number}", candidates(100 + number), gold={"content": {}}) for number in range(20)]
+        add_items(session, session.get_one(Stage, stage.id), gold, now=0.0)
+    for name in ("anna", "bert"):
+        desk, passed = at(name, stage), []
+        for _ in range(20):
+            passed.append(desk.claim())
+            desk.skip(passed[-1])
+        assert 3 <= sum(item is not None and item > 40 for item in passed) <= 10
 
 
 def test_gold_items_do_not_come_when_nothing_else_is_left(store: Database, at: At) -> None:

@@ -12,7 +12,7 @@ from preceptor.labeling.i18n import LOCALE, choose_language, languages, script_m
 from preceptor.labeling.tasks import kinds
 
 ROOT = Path(__file__).parents[2]
-KEYWORDS = ["-k", "Refused", "-k", "Concern"]
+KEYWORDS = ["-k", "Refused", "-k", "TooFast", "-k", "Concern"]
 PLACEHOLDER = re.compile(r"\{\w*\}")
 TRANSLATED = sorted(set(languages()) - {"en"})
 
@@ -61,8 +61,11 @@ def test_every_language_is_complete(source: Catalog, language: str) -> None:
 
 
 def test_what_is_said_is_found(source: Catalog) -> None:
-    """One of each place that words come from: templates, scripts, refusals, concerns, titles of kinds."""
-    said = ["Skip to the content", "Keyboard shortcuts", "This name is taken.", "All responses are tied."]
+    """One of each place that words come from: templates, scripts, refusals, limits, concerns, titles of kinds."""
+    said = [
+        "Skip to the content", "Keyboard shortcuts", "This name is taken.", "All responses are tied.",
+        "That was very fast. Wait a minute; nothing is lost.",
+    ]  # fmt: skip
     assert [words for words in said if words not in source] == []
     assert [task.title for task in kinds().values() if task.title not in source] == []
 

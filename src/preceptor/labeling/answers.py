@@ -180,7 +180,8 @@ def take_back_skip(session: Session, labeler: Labeler, item_id: int, *, now: flo
     Asking twice is as good as once. Call it in a write transaction.
 
     Raises:
-        Missing: the labeler did not skip it, or no longer works in its stage.
+        Missing: the labeler did not skip it, or no longer works in its stage, or it was taken out of the line.
+        Refused: the labeler has enough begun.
     """
     stage = stage_of(session, item_id)
     if claim := claim_on(session, labeler, item_id):

@@ -60,6 +60,8 @@ class StageOut(StageIn):
     num_items: int
     num_done: int
     """Items that have all their labelers."""
+    num_stuck: int
+    """Items that are for certain labelers of whom too few are left: gone, paused, or they passed it over."""
     num_answers: int
     """Submissions that count."""
     num_simulated: int

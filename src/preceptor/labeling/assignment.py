@@ -6,7 +6,7 @@ import random
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from preceptor.labeling.outcomes import Missing
+from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.stages import is_for, settings_of, stage_for, task_of
 from preceptor.labeling.tasks import StageSettings
 from preceptor.store.tables import Addressee, Answer, Claim, Item, Labeler, Skip, Stage
@@ -15,6 +15,9 @@ FIRST = ("counted", "surplus")
 """The states of a first submission; a labeler has at most one on an item."""
 MOST_COUNTED = 1000
 """More than that is “many” to a labeler, and not worth a longer count."""
+
+MAX_BEGUN = 3
+"""Items of a stage that a labeler may hold at once: what lies begun, and what was skipped and taken up again."""
 
 
 def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float) -> Claim | None:
@@ -36,7 +39,8 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
     done = num_done(session, labeler, stage)
     if settings.max_per_labeler is not None and done >= settings.max_per_labeler:
         return None
-    chance = draw(labeler.id, stage.id, "lane", done)
+    # What is passed over counts, too: else skipping would draw the same lane until its hidden items are used up.
+    chance = draw(labeler.id, stage.id, "lane", done + _num_skipped(session, labeler, stage))
     for lane in _lanes(settings, chance):
         item = session.scalar(_available(labeler, stage, lane, settings, now).limit(1))
         if item is None and lane == "repeat":
@@ -49,13 +53,16 @@ def claim_next(session: Session, labeler: Labeler, stage_id: int, *, now: float)
 def num_left(session: Session, labeler: Labeler, stage: Stage, *, now: float) -> int:
     """Items that a labeler can still do in a stage, what lies begun among them; counted up to `MOST_COUNTED`."""
     settings = settings_of(stage)
-    mine = select(func.count()).where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id)
     new = _available(labeler, stage, "ordinary", settings, now).with_only_columns(Item.id).order_by(None)
     num = session.scalar(select(func.count()).select_from(new.limit(MOST_COUNTED).subquery())) or 0
-    num += session.scalar(mine) or 0
     if settings.max_per_labeler is not None:
-        num = min(num, settings.max_per_labeler - num_done(session, labeler, stage))
-    return min(num, MOST_COUNTED)
+        num = min(num, max(0, settings.max_per_labeler - num_done(session, labeler, stage)))
+    live = select(func.count()).where(
+        Claim.labeler_id == labeler.id, Claim.stage_id == stage.id, Claim.expires_at > now
+    )
+    # One whose lease has ended is still theirs as long as nobody else has it.
+    lies_begun = begun(session, labeler, stage, now) is not None
+    return min(num + max(session.scalar(live) or 0, int(lies_begun)), MOST_COUNTED)
 
 
 def num_done(session: Session, labeler: Labeler, stage: Stage) -> int:
@@ -109,10 +116,14 @@ def claim_again(session: Session, labeler: Labeler, stage: Stage, item_id: int, 
 
     Raises:
         Missing: the labeler does not work in this stage, or the item was taken out of the line.
+        Refused: the labeler has enough begun.
     """
     item = session.get_one(Item, item_id)
     if item.is_retired or not is_for(stage, labeler):
         raise Missing
+    mine = select(func.count()).where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id)
+    if (session.scalar(mine.where(Claim.expires_at > now)) or 0) >= MAX_BEGUN:
+        raise Refused("You have {num} tasks begun here. Finish one of them first.", num=MAX_BEGUN)
     has_room = is_free(session, stage, item_id, now)
     claim = _claim(session, labeler, stage, item, settings_of(stage), now)
     if not has_room:
@@ -199,12 +210,17 @@ def _lanes(settings: StageSettings, generator: random.Random) -> tuple[str, ...]
     return ("ordinary",)
 
 
+def _num_skipped(session: Session, labeler: Labeler, stage: Stage) -> int:
+    skipped = select(func.count()).select_from(Skip).join(Item, Item.id == Skip.item_id)
+    return session.scalar(skipped.where(Skip.labeler_id == labeler.id, Item.stage_id == stage.id)) or 0
+
+
 def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSettings, now: float) -> Select[Item]:
     """Items that a labeler may be given, begun ones first, so that each soon has all its labelers."""
     conditions = [
         Item.stage_id == stage.id, Item.lane == lane, Item.is_retired.is_(False),
         or_(Item.author_id.is_(None), Item.author_id != labeler.id), is_addressed(labeler),
-        *(~exists().where(table.item_id == Item.id, table.labeler_id == labeler.id) for table in (Answer, Skip, Claim)),
+        *(Item.id.not_in(select(one.item_id).where(one.labeler_id == labeler.id)) for one in (Answer, Skip, Claim)),
     ]  # fmt: skip
     if has_limit(stage, lane):
         live = select(func.count()).where(Claim.item_id == Item.id, Claim.expires_at > now).scalar_subquery()

@@ -7,10 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, guidelines
-from preceptor.labeling.assignment import FIRST, claim_on, is_live, num_done, num_left
+from preceptor.labeling.assignment import FIRST, begun, claim_on, is_live, num_done, num_left
 from preceptor.labeling.stages import settings_of, stages_for, task_of
 from preceptor.labeling.tasks import Task
-from preceptor.store.tables import Answer, Claim, Comment, Guideline, Item, Labeler, Skip, Stage
+from preceptor.store.tables import Answer, Comment, Guideline, Item, Labeler, Skip, Stage
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ def desk(session: Session, me: Labeler, item_id: int, now: float) -> Desk:
     claim = claim_on(session, me, item_id)
     draft = answers.draft_of(session, me, item_id)
     answer = None if claim else answers.latest_answer(session, me, item_id)
-    begun = draft or answer
+    latest = draft or answer
     return Desk(
         item_id=item.id, key=item.key, stage=stage, task=task, view=task.view(payload, shown, settings),
-        content=task.start(payload, shown, settings) | (begun.content if begun else {}),
-        revision=draft.revision if draft else 0, active_s=begun.active_s if begun else 0.0,
+        content=task.start(payload, shown, settings) | (latest.content if latest else {}),
+        revision=draft.revision if draft else 0, active_s=latest.active_s if latest else 0.0,
         guideline=guidelines.current(session, stage.guideline) if stage.guideline else None,
         thread=answers.thread(session, me, item_id), is_answered=answer is not None,
         is_late=claim is not None and not is_live(claim, now) and me.role != "researcher",
@@ -77,16 +77,13 @@ class StageCard:
 
 def stage_cards(session: Session, me: Labeler, now: float) -> list[StageCard]:
     """The stages of a labeler, with how far they are."""
-    cards = []
-    for stage in stages_for(session, me):
-        begun = select(Claim.id).where(Claim.labeler_id == me.id, Claim.stage_id == stage.id).limit(1)
-        cards.append(
-            StageCard(
-                stage, task_of(stage).title, num_done(session, me, stage), num_left(session, me, stage, now=now),
-                session.scalar(begun) is not None,
-            )
-        )  # fmt: skip
-    return cards
+    return [
+        StageCard(
+            stage, task_of(stage).title, num_done(session, me, stage), num_left(session, me, stage, now=now),
+            begun(session, me, stage, now) is not None,
+        )
+        for stage in stages_for(session, me)
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)

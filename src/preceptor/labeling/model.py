@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preceptor.errors import UserError
-from preceptor.labeling.outcomes import Refused
+from preceptor.labeling.outcomes import Refused, TooFast
+from preceptor.labeling.security import Slots
 from preceptor.labeling.tasks import Respond
 from preceptor.records import Message, Sampling
 
@@ -66,6 +67,30 @@ class LocalModel:
             except UserError as error:
                 raise Refused("The model cannot take this: {problem}", problem=error.problem) from None
             return policy.chat.text_of(sampled[0].tokens)
+
+
+class Shared:
+    """A model that others talk with, too, while there is room."""
+
+    def __init__(self, respond: Respond, slots: Slots, key: str) -> None:
+        self._respond, self._slots, self._key = respond, slots, key
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self._respond.name
+
+    def __call__(self, messages: Sequence[Message], *, seed: int = 0) -> str:
+        """The model's response.
+
+        Raises:
+            TooFast: the model has enough to do.
+            Refused: it cannot be reached.
+        """
+        with self._slots.take(self._key) as has_room:
+            if not has_room:
+                raise TooFast("The model is busy. Try again in a minute; nothing is lost.")
+            return self._respond(messages, seed=seed)
 
 
 class RemoteModel:

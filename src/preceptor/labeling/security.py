@@ -6,7 +6,9 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
@@ -106,6 +108,28 @@ class Limit:
 
     def _forget_full(self, now: float) -> None:
         self._buckets = {key: kept for key, kept in self._buckets.items() if self._left(key, now) < self._burst}
+
+
+class Slots:
+    """So many calls at the same time, and so many of each key: those that are slow leave room for others."""
+
+    def __init__(self, num: int, num_each: int) -> None:
+        self._num, self._num_each = num, num_each
+        self._taken: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def take(self, key: str) -> Iterator[bool]:
+        """Whether there is room; what is taken is given back when the block ends."""
+        with self._lock:
+            has_room = self._taken.total() < self._num and self._taken[key] < self._num_each
+            self._taken[key] += has_room
+        try:
+            yield has_room
+        finally:
+            with self._lock:
+                self._taken[key] -= has_room
+                self._taken = +self._taken  # without those who have nothing
 
 
 def read_secret(path: Path) -> bytes:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from preceptor.errors import UserError
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.tasks import StageSettings, Task, kinds
 from preceptor.records import Record
-from preceptor.store.tables import Addressee, Answer, Group, Item, Labeler, Stage, StageState
+from preceptor.store.tables import Addressee, Answer, Group, Item, Labeler, Skip, Stage, StageState
 
 
 @dataclass(frozen=True)
@@ -205,8 +205,9 @@ def change_stage(
 
 
 def progress(session: Session, stage: Stage) -> dict[str, int]:
-    """How far a stage is: items, items with all their labelers, submissions that count, those among them that simulated
-    labelers made, and surplus."""
+    """How far a stage is: items, those with all their labelers and those that cannot have them, submissions that count,
+    those among them that simulated labelers made, and surplus.
+    """
     in_line = (Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False))
     statuses = select(Answer.status, func.count()).where(Answer.stage_id == stage.id).group_by(Answer.status)
     num: dict[str, int] = dict(session.execute(statuses).all())
@@ -219,7 +220,28 @@ def progress(session: Session, stage: Stage) -> dict[str, int]:
     return {
         "num_items": session.scalar(select(func.count()).where(*in_line)) or 0,
         "num_done": session.scalar(select(func.count()).where(*in_line, Item.num_counted >= stage.overlap)) or 0,
+        "num_stuck": session.scalar(select(func.count()).where(*in_line, _is_stuck(stage))) or 0,
         "num_answers": num.get("counted", 0),
         "num_simulated": session.scalar(simulated) or 0,
         "num_surplus": num.get("surplus", 0),
     }
+
+
+def _is_stuck(stage: Stage) -> ColumnElement[bool]:
+    """That an item is for certain labelers, and too few of them are left to do it as often as is asked for."""
+    pair = tuple_(Addressee.item_id, Addressee.labeler_id)
+    left = (
+        select(func.count())
+        .select_from(Addressee)
+        .join(Labeler, Labeler.id == Addressee.labeler_id)
+        .where(
+            Addressee.item_id == Item.id, Labeler.deleted_at.is_(None), Labeler.standing != "paused",
+            pair.not_in(select(Answer.item_id, Answer.labeler_id).where(Answer.stage_id == stage.id)),
+            pair.not_in(select(Skip.item_id, Skip.labeler_id)),
+        )
+        .correlate(Item)
+    )  # fmt: skip
+    return and_(
+        Item.num_counted < stage.overlap, exists().where(Addressee.item_id == Item.id),
+        Item.num_counted + left.scalar_subquery() < stage.overlap,
+    )  # fmt: skip

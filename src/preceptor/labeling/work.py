@@ -190,7 +190,7 @@ def work_router(who: Callable[..., Labeler]) -> APIRouter:
         with room.database.read() as session:
             place = _place(session, me, item_id)
         # A model may take its time; no transaction waits for it.
-        content = place.task.act(place.item, place.shown, posted.content, posted.action, room.respond)
+        content = place.task.act(place.item, place.shown, posted.content, posted.action, room.model_for(me))
         with room.database.write() as session:
             revision = answers.save_draft(
                 session, me, item_id, content,

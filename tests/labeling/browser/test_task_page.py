@@ -10,6 +10,7 @@ from preceptor.labeling import guidelines
 from preceptor.store.tables import Answer, Claim, Comment, Draft, SignIn, Skip
 from tests.hostile import HOSTILE
 from tests.labeling.browser.visits import Visits, add_rankings
+from tests.labeling.people import labeler_named
 from tests.labeling.rooms import Server
 
 
@@ -160,6 +161,82 @@ def test_without_a_network_work_goes_on(server: Server, visits: Visits) -> None:
     assert ratings(visits)["A"]["note"] == "written in a long tunnel"
 
 
+def test_what_was_written_without_a_network_outlives_the_page(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    page = visits.at_task()
+    context, path = page.context, page.url.removeprefix(server.url)
+    page.keyboard.press("6")
+    status(page, "Saved")
+    context.set_offline(True)
+    write(page, "written in a tunnel")
+    expect(page.locator("#draft-status")).to_contain_text("No connection")
+    page.close()  # as phones do, without a word
+    context.set_offline(False)
+    page = visits.open(context, path)
+    status(page, "Saved")
+    assert note(page) == ratings(visits)["A"]["note"] == "written in a tunnel"
+    assert ratings(visits)["A"]["likert"] == 6
+    assert unsaved(page) == []
+
+
+def test_what_was_written_without_a_network_meets_what_another_device_saved(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    context = visits.context("anna")
+    page, phone = visits.open(context, "/stages/1/next"), visits.at_task("anna")
+    context.set_offline(True)
+    write(page, "from the laptop")
+    expect(page.locator("#draft-status")).to_contain_text("No connection")
+    page.close()
+    phone.keyboard.press("3")
+    write(phone, "from the phone")
+    status(phone, "Saved")
+    context.set_offline(False)
+    page = context.new_page()
+    page.goto(phone.url)
+    dialog = page.get_by_role("dialog", name="Changed in two places")
+    dialog.get_by_label("Both, one after the other").check()
+    dialog.get_by_role("button", name="Keep these").click()
+    status(page, "Saved")
+    assert ratings(visits)["A"] == {"likert": 3, "flags": [], "note": "from the laptop\n\nfrom the phone"}
+
+
+def test_signing_out_leaves_nothing_behind(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    page = visits.at_task()
+    page.context.set_offline(True)
+    write(page, "mine alone")
+    expect(page.locator("#draft-status")).to_contain_text("No connection")
+    page.close()
+    page.context.set_offline(False)
+    page = visits.open(page.context, "/")
+    assert len(unsaved(page)) == 1
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Name")).to_be_visible()
+    assert unsaved(page) == []
+
+
+def unsaved(page: Page) -> list[str]:
+    """What the browser keeps for the server."""
+    found: list[str] = page.evaluate("Object.keys(localStorage).filter(name => name.startsWith('unsaved'))")
+    return found
+
+
+def test_who_submits_too_fast_is_told_so(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    page = visits.at_task()
+    for point in "1234":
+        page.keyboard.press(point)
+        page.keyboard.press("ArrowRight")
+    for key in ["d", "ArrowDown", "ArrowUp"]:
+        page.keyboard.press(key)
+    anna = labeler_named(server.room.database, "anna")
+    while server.room.submit_limit.allows(str(anna.id)):
+        pass
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#problem")).to_contain_text("That was very fast")
+    assert visits.rows(Answer) == []
+
+
 def test_leaving_is_asked_while_something_is_not_saved(server: Server, visits: Visits) -> None:
     add_rankings(server)
     page = visits.at_task()
@@ -194,6 +271,28 @@ def test_who_is_signed_out_keeps_the_text_and_signs_in_elsewhere(server: Server,
     expect(dialog).to_be_hidden()
     status(page, "Saved")
     assert note(page) == ratings(visits)["A"]["note"] == "written after the end of the session"
+
+
+def test_work_is_never_saved_for_who_signed_in_since(server: Server, visits: Visits) -> None:
+    add_rankings(server)
+    visits.at_task("bert")
+    page = visits.at_task("anna")
+    server.sign_in(page.context, "bert")
+    write(page, "anna's words")
+    dialog = page.get_by_role("dialog", name="Somebody else is signed in")
+    expect(dialog).to_contain_text("Your work is still on this page")
+    dialog.get_by_role("button").click()
+    expect(dialog).to_contain_text("Not yet")
+    page.context.clear_cookies()
+    dialog.get_by_role("button").click()
+    expect(page.get_by_role("dialog", name="You are signed out")).to_be_visible()
+    assert visits.rows(Draft) == []
+    server.sign_in(page.context, "anna")
+    page.get_by_role("dialog").get_by_role("button").click()
+    status(page, "Saved")
+    (draft,) = visits.rows(Draft)
+    assert draft.labeler_id == labeler_named(server.room.database, "anna").id
+    assert draft.content["ratings"]["A"]["note"] == note(page) == "anna's words"
 
 
 def test_who_signed_in_anew_elsewhere_is_not_bothered(server: Server, visits: Visits) -> None:

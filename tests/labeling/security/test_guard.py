@@ -1,19 +1,24 @@
 """What guards every page: headers, forged forms, cookies, limits, the secret, hostile sizes, the proxy's prefix."""
 
 import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from preceptor.errors import UserError
+from preceptor.labeling import assignment
 from preceptor.labeling.app import create_app
 from preceptor.labeling.pages.rendering import STATIC
 from preceptor.labeling.pages.scope import COOKIE
 from preceptor.labeling.room import Room
-from preceptor.labeling.security import HEADERS, MAX_BODY, Limit, forgery_token, read_secret
-from tests.labeling.people import PASSWORD, add_ranking_stage
+from preceptor.labeling.security import HEADERS, MAX_BODY, Limit, Slots, forgery_token, read_secret
+from preceptor.labeling.stages import NewItem, add_items, add_stage
+from preceptor.records import Message
+from preceptor.store import Database
+from tests.labeling.people import PASSWORD, add_people, add_ranking_stage, candidates
 from tests.labeling.rooms import SECRET, Program, Visitor
 
 Visit = Callable[[str | None], Visitor]
@@ -134,6 +139,33 @@ def test_passwords_cannot_be_tried_without_end(room: Room) -> None:
     assert visitor.post("/login", name="bert", password=PASSWORD).status_code == 303
 
 
+def test_wrong_tries_from_elsewhere_lock_nobody_out(room: Room) -> None:
+    attacker, ada = Visitor(room, client=("192.0.2.1", 1)), Visitor(room, client=("192.0.2.2", 1))
+    for visitor in (attacker, ada):
+        visitor.get("/login")
+    while attacker.post("/login", name="ada", password="wrong").status_code != 429:
+        pass
+    assert ada.post("/login", name="ada", password=PASSWORD).status_code == 303
+
+
+def test_what_is_remembered_of_a_name_is_no_longer_than_a_name(room: Room) -> None:
+    visitor = Visitor(room)
+    visitor.get("/login")
+    assert visitor.post("/login", name="n" * 100_000, password="wrong").status_code == 422
+    assert max(map(len, room.sign_in_limit._buckets)) < 200
+
+
+def test_invitations_cannot_be_tried_without_end(room: Room) -> None:
+    visitor = Visitor(room)
+    while room.address_limit.allows("testclient"):
+        pass
+    assert visitor.get("/join/some-token").status_code == 429
+    visitor.get("/login")
+    reply = visitor.post("/join/some-token", name="eve", password=PASSWORD)
+    assert reply.status_code == 429
+    assert "Too many tries" in reply.text
+
+
 def test_an_unknown_name_and_a_wrong_password_look_alike_and_take_alike(room: Room) -> None:
     visitor = Visitor(room)
     visitor.get("/login")
@@ -156,6 +188,54 @@ def test_people_cannot_submit_without_end_and_simulations_can(room: Room) -> Non
     codes = [anna.send("POST", "items/1/submit", {"content": {}}).status_code for _ in range(60)]
     assert codes[:40] == [422] * 40
     assert codes[-1] == 429
+
+
+class Hanging:
+    """A model that says nothing until it may."""
+
+    name = "hanging"
+
+    def __init__(self) -> None:
+        self.asked, self.may = threading.Semaphore(0), threading.Event()
+
+    def __call__(self, messages: Sequence[Message], *, seed: int = 0) -> str:
+        self.asked.release()
+        self.may.wait()
+        return "At last."
+
+
+def test_a_model_that_hangs_holds_neither_the_room_nor_more_of_it_than_each_may_have(sqlite_store: Database) -> None:
+    model, people = Hanging(), add_people(sqlite_store)
+    room = Room(sqlite_store, SECRET, respond=model, model_slots=Slots(num=3, num_each=2))
+    now = time.time()
+    with sqlite_store.write() as session:
+        offered = {"suggestions": True}
+        stage = add_stage(session, "writing", "demonstration", group=None, overlap=9, settings=offered, now=now)
+        add_items(session, stage, [NewItem("p", candidates(0).prompt)], now=now)
+        for name in ("anna", "bert", "hana"):
+            assignment.claim_next(session, people[name], stage.id, now=now)
+    codes: list[tuple[str, int]] = []
+
+    def suggest(name: str) -> None:
+        action = {"content": {"response": ""}, "revision": 0, "action": {"do": "suggest"}}
+        codes.append((name, Program(room, name).send("POST", "items/1/act", action).status_code))
+
+    waiting = [threading.Thread(target=suggest, args=(name,)) for name in ("anna", "anna", "bert")]
+    for thread in waiting[:2]:
+        thread.start()
+    for _ in range(2):
+        model.asked.acquire()
+    suggest("anna")
+    waiting[2].start()
+    model.asked.acquire()
+    suggest("hana")
+    assert codes == [("anna", 429), ("hana", 429)]
+    model.may.set()
+    for thread in waiting:
+        thread.join()
+    suggest("hana")
+    assert codes[-1] == ("hana", 200)
+    assert sorted(codes[2:5]) == [("anna", 200), ("anna", 200), ("bert", 200)]
 
 
 def test_a_limit_fills_up_again() -> None:

@@ -41,8 +41,7 @@ def login(request: Request, name: str = Form(""), password: str = Form(""), next
     """Sign in."""
     room = room_of(request)
     try:
-        key = accounts.tidy(name).casefold()
-        if not (room.address_limit.allows(address(request)) and room.sign_in_limit.allows(key)):
+        if not (room.address_limit.allows(address(request)) and _may_try(request, name)):
             raise TooFast(SLOW_DOWN)
         token = accounts.sign_in(room.database, name, password, time.time())
     except Refused as refused:
@@ -58,8 +57,8 @@ def login(request: Request, name: str = Form(""), password: str = Form(""), next
 
 @router.get("/session")
 def session_of(request: Request, labeler: Labeler = Depends(me)) -> dict[str, str]:
-    """What an open page needs to go on after signing in anew."""
-    return {"csrf": forgery_token(room_of(request).secret, request.cookies[COOKIE])}
+    """What an open page needs to go on after signing in anew, if it is still the same person's."""
+    return {"csrf": forgery_token(room_of(request).secret, request.cookies[COOKIE]), "labeler": str(labeler.id)}
 
 
 @router.post("/logout")
@@ -76,7 +75,7 @@ def logout(request: Request) -> Response:
 def join_page(request: Request, token: str) -> Response:
     """The form that makes an account."""
     if not room_of(request).address_limit.allows(address(request)):
-        raise Missing
+        raise TooFast(SLOW_DOWN)
     with room_of(request).database.read() as session:
         invitation = accounts.invitation(session, token, time.time())
     return render(request, "join.html", None, token=token, role=invitation.role, problem="", name="")
@@ -87,7 +86,7 @@ def join(request: Request, token: str, name: str = Form(""), password: str = For
     """Make the account, and sign in."""
     room, now = room_of(request), time.time()
     if not room.address_limit.allows(address(request)):
-        raise Missing
+        raise TooFast(SLOW_DOWN)
     try:
         labeler = accounts.join(room.database, token, name, password, now)
     except Refused as refused:
@@ -156,7 +155,7 @@ def change_password(request: Request, old: str = Form(), new: str = Form(), labe
     """Set another password; all browsers sign in anew."""
     room = room_of(request)
     try:
-        if not room.sign_in_limit.allows(str(labeler.name).casefold()):
+        if not _may_try(request, str(labeler.name)):
             raise TooFast(SLOW_DOWN)
         accounts.change_password(room.database, labeler, old, new)
     except Refused as refused:
@@ -183,6 +182,12 @@ def revoke_token(request: Request, token_id: Id, labeler: Labeler = Depends(me))
 def address(request: Request) -> str:
     """Where a request comes from; uvicorn puts the client's address here when a trusted proxy names it."""
     return request.client.host if request.client else ""
+
+
+def _may_try(request: Request, name: str) -> bool:
+    """Count a password that is tried for a name; who tries elsewhere does not lock out whose name it is."""
+    known_by = accounts.tidy(name)[: accounts.MAX_NAME].casefold()  # what is remembered is no longer than a name
+    return room_of(request).sign_in_limit.allows(f"{known_by}\0{address(request)}")
 
 
 def _account(request: Request, labeler: Labeler, problem: str = "", token: str = "") -> Response:

@@ -1,8 +1,10 @@
 /**
  * What a labeler has so far, kept on the server while it is made. Each save names the revision that it was made from,
  * so that two tabs or devices never overwrite each other: what differs is merged, and asked where both changed the same.
+ * What the server does not have yet is kept in the browser, too.
  */
 
+import { forget, keep, kept } from "./kept.js";
 import { isEqual, merge } from "./merge.js";
 import { Unreachable, isSignedOut, send } from "./server.js";
 
@@ -49,9 +51,20 @@ export class Draft {
   /** Edits the content and saves it in a moment. */
   change(mutate) {
     mutate(this.content);
+    this.#mirror();
     if (this.isSaved) return;
     if (this.#failures === 0) this.on.status("changed");
     this.#saveIn(PAUSE_MS);
+  }
+
+  /** Takes up what an earlier page of this browser could not save, as if it came from another tab. */
+  async recover() {
+    const found = kept(this.address);
+    if (found === null) return;
+    const theirs = { content: this.content, revision: this.#revision };
+    [this.content, this.#base] = [found.content, found.base];
+    await this.#alone(this.#merge(theirs));
+    this.save();
   }
 
   /**
@@ -85,6 +98,7 @@ export class Draft {
   abandon() {
     clearTimeout(this.#timer);
     this.#base = structuredClone(this.content);
+    this.#mirror();
   }
 
   /** Saves until nothing is left to save; whether that succeeded. */
@@ -133,6 +147,7 @@ export class Draft {
         return false;
       }
     }
+    this.#mirror();
     this.on.status("saved");
     return true;
   }
@@ -144,6 +159,7 @@ export class Draft {
       const reply = await send("PUT", this.address, body, {
         keepalive: JSON.stringify(body).length < MAX_KEEPALIVE,
       });
+      if (reply.status === 429) throw new Unreachable("429"); // a proxy's limit: it will take the same later
       this.#failures = 0;
       return reply;
     } catch (error) {
@@ -162,6 +178,13 @@ export class Draft {
     this.content = structuredClone(chosen);
     this.#base = theirs;
     this.#revision = revision;
+    this.#mirror();
     this.on.replaced(this.content);
+  }
+
+  /** Keeps in the browser what the server does not have. */
+  #mirror() {
+    if (this.isSaved) forget(this.address);
+    else keep(this.address, { content: this.content, base: this.#base });
   }
 }

@@ -1,48 +1,77 @@
-/** What to do when one is signed out in the middle of work: the work stays on the page while one signs in elsewhere. */
+/**
+ * What to do when one is signed out in the middle of work, or somebody else has signed in at this browser: the work stays
+ * on the page while one signs in elsewhere.
+ */
 
 import { element, paragraph } from "./dialogs.js";
 import { _ } from "./i18n.js";
+import { meta } from "./server.js";
 
-function address(name) {
-  return document.querySelector(`meta[name="${name}"]`).content;
+const SAME = "same";
+const OTHER = "other";
+const NOBODY = "nobody";
+
+/** Who is signed in; of the same person it takes over the new token, which proves that requests come from our pages. */
+async function whoIsIn() {
+  const reply = await fetch(meta("session"), { credentials: "same-origin" }).catch(() => null);
+  if (!reply?.ok) return NOBODY;
+  const { csrf, labeler } = await reply.json();
+  if (labeler !== meta("labeler")) return OTHER;
+  document.querySelector('meta[name="csrf-token"]').content = csrf;
+  return SAME;
 }
 
-/** Whether somebody is signed in; takes over the new token that proves that requests come from our pages. */
-async function isSignedIn() {
-  const reply = await fetch(address("session"), { credentials: "same-origin" }).catch(() => null);
-  if (!reply?.ok) return false;
-  document.querySelector('meta[name="csrf-token"]').content = (await reply.json()).csrf;
-  return true;
-}
-
-/** Asks to sign in in another tab, unless that was done already; resolves when somebody is signed in. */
+/** Asks to sign in in another tab, unless that was done already; resolves when the person of this page is signed in. */
 export async function signInAgain() {
-  if (await isSignedIn()) return;
-  await dialog();
+  const who = await whoIsIn();
+  if (who !== SAME) await dialog(who);
 }
 
-function dialog() {
-  const link = element("a", { href: address("login"), target: "_blank", class: "button" }, _("Sign in in a new tab"));
+const WORDS = {
+  [NOBODY]: () => ({
+    title: _("You are signed out"),
+    text: _("Your work is still on this page. Sign in in a new tab, then come back here: it will be saved."),
+    link: _("Sign in in a new tab"),
+    still: _("Not yet: you are still signed out."),
+  }),
+  [OTHER]: () => ({
+    title: _("Somebody else is signed in"),
+    text: _("Your work is still on this page. Sign out in a new tab and sign in as yourself, then come back here: it will be saved."),
+    link: _("Open a new tab"),
+    still: _("Not yet: somebody else is still signed in."),
+  }),
+};
+
+function dialog(first) {
+  const title = element("h2", { id: "signed-out" });
+  const text = paragraph("");
+  const link = element("a", { href: meta("login"), target: "_blank", class: "button" });
   const again = element("button", { type: "button", class: "button quiet" }, _("I have signed in"));
   const note = element("p", { role: "status" });
-  const box = element(
-    "dialog",
-    { "aria-labelledby": "signed-out" },
-    element("h2", { id: "signed-out" }, _("You are signed out")),
-    paragraph(_("Your work is still on this page. Sign in in a new tab, then come back here: it will be saved.")),
-    note,
-    element("div", { class: "row" }, link, again),
-  );
+  const row = element("div", { class: "row" }, link, again);
+  const box = element("dialog", { "aria-labelledby": "signed-out" }, title, text, note, row);
+  const show = (who) => {
+    const words = WORDS[who]();
+    title.textContent = words.title;
+    text.textContent = words.text;
+    link.textContent = words.link;
+    return words.still;
+  };
+  show(first);
   document.body.append(box);
   box.addEventListener("cancel", (event) => event.preventDefault());
   box.showModal();
   return new Promise((resolve) => {
     const check = async (isAsked) => {
-      if (await isSignedIn()) {
+      const who = await whoIsIn();
+      if (who === SAME) {
         removeEventListener("focus", onFocus);
         box.remove();
         resolve();
-      } else if (isAsked) note.textContent = _("Not yet: you are still signed out.");
+        return;
+      }
+      const still = show(who);
+      if (isAsked) note.textContent = still;
     };
     const onFocus = () => check(false);
     addEventListener("focus", onFocus);

@@ -199,5 +199,6 @@ const showTime = () => {
 showTime();
 setInterval(showTime, 10_000);
 if (form.dataset.script) (await import(form.dataset.script)).mount(task);
+await draft.recover();
 printKeys();
 form.dataset.ready = "";
