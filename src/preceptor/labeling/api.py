@@ -25,7 +25,8 @@ Make a personal token on the page “Account”, and send it as `Authorization: 
 
 A labeler's program claims the next item of a stage, keeps drafts, and submits. A claim is a lease: a heartbeat keeps
 it, and without one the item goes to others after the stage's `lease_minutes`. What is submitted late is kept, as
-`surplus`.
+`surplus`. A draft names the revision that it was made from, and so may a submission: where another tab, device or
+program was faster, the reply is 409 with what it saved.
 """
 
 bearer = HTTPBearer(auto_error=False, description="A personal token.")
