@@ -101,6 +101,8 @@ def serving(room: Room) -> Iterator[Server]:
         assert thread.is_alive(), "the server did not start"
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Server(room, f"http://127.0.0.1:{port}{room.root_path}")
-    server.should_exit = True
-    thread.join(timeout=10)
+    try:
+        yield Server(room, f"http://127.0.0.1:{port}{room.root_path}")
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
