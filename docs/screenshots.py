@@ -115,6 +115,7 @@ def talk(page: Page) -> None:
     ):
         page.locator("#text").fill(text)
         page.locator("#say").click()
+        page.locator("#turns li", has_text=text[:20]).wait_for()
     page.locator("#text").fill("And is there a flower that likes it there?")
 
 

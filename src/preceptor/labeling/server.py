@@ -25,7 +25,7 @@ from preceptor.store import Database
 
 BACKLOG = 1024
 """Connections that may wait to be taken."""
-DEADLINE_S = 1.5
+DEADLINE_S = 1.0
 """How long the end waits, after Ctrl-C, for what is being answered."""
 
 
