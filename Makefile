@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs messages install browser postgresql bench-labeling clean
+.PHONY: quickstart test check docs screenshots messages install browser postgresql bench-labeling clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -16,6 +16,10 @@ check: install
 # Writes the pages that are made from the code; a test compares them with it.
 docs: install
 	$(BIN)/python docs/make.py
+
+# Takes the pictures of the labelling room anew.
+screenshots: install browser
+	$(BIN)/python -m docs.screenshots
 
 # Brings the catalogues of the labelling room up to date with what its pages and scripts say in English.
 ROOM := src/preceptor/labeling

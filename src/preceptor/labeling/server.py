@@ -25,7 +25,7 @@ from preceptor.store import Database
 
 BACKLOG = 1024
 """Connections that may wait to be taken."""
-DEADLINE_S = 1.5
+DEADLINE_S = 1.0
 """How long the end waits, after Ctrl-C, for what is being answered."""
 
 
@@ -92,7 +92,8 @@ def serve(
 def serve_beside(room: Room) -> Iterator[str]:
     """Serve a room in a thread of this process, on a free port that other machines do not reach; where."""
     listening = _listen(Address("127.0.0.1", 0, room.root_path))
-    server = uvicorn.Server(uvicorn.Config(create_app(room), log_level="warning", access_log=False))
+    config = uvicorn.Config(create_app(room), log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="labelling room")
     thread.start()
     try:

@@ -19,8 +19,9 @@ from tests.commands import start
 from tests.labeling.browser.visits import PATIENCE_MS
 from tests.labeling.people import PASSWORD
 
-MOST_SECONDS = 2.0
-"""From Ctrl-C to the end."""
+MOST_SECONDS = 4.5
+"""From Ctrl-C to the end: it takes one and a bit, more on a machine that is busy with other tests, and less than the
+five that uvicorn by itself would wait for a reply."""
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def page(process: subprocess.Popen[str], browser: Browser, tmp_path: Path) -> It
     page.get_by_label("Name").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Make the account").click()
-    expect(page.get_by_role("heading", name="Tasks")).to_be_visible()
+    expect(page.get_by_role("heading", name="Stages")).to_be_visible()
     with closing(Database.open(store_url(tmp_path, None))) as store, store.write() as session:
         stage = add_stage(session, "talks", "dialogue", group=None, settings={"assistant": "model"}, now=time.time())
         add_items(session, stage, [NewItem("talk", DialogueItem())], now=time.time())
-    page.reload()
+    page.get_by_role("link", name="Tasks").click()
     page.get_by_role("link", name="Begin: Have a conversation").click()
     page.wait_for_selector("#task[data-ready]")
     yield page

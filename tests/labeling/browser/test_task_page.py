@@ -409,6 +409,27 @@ def publish(server: Server, text: str) -> None:
         guidelines.publish(session, "ranking", text, note="", by=None, now=time.time())
 
 
+def test_a_task_from_the_first_page_to_the_end_in_spanish(server: Server, visits: Visits) -> None:
+    add_rankings(server, num_items=1)
+    page = visits.open(visits.context("anna"), "/")
+    page.get_by_role("button", name="Español").click()
+    expect(page.locator("html")).to_have_attribute("lang", "es")
+    page.get_by_role("link", name="Empezar").click()
+    page.wait_for_selector("#task[data-ready]")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Atajos de teclado")).to_be_visible()
+    page.keyboard.press("Escape")
+    for _ in range(4):
+        page.keyboard.press("4")
+        page.keyboard.press("ArrowRight")
+    status(page, "Guardado")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Todas las respuestas están empatadas.")
+    page.get_by_role("button", name="Enviar tal como está").click()
+    expect(page.get_by_role("heading", name="Aquí no queda nada por hacer")).to_be_visible()
+    assert [answer.status for answer in visits.rows(Answer)] == ["counted"]
+
+
 def test_keys_are_off_while_one_types_and_can_be_changed(server: Server, visits: Visits) -> None:
     add_rankings(server)
     page = visits.at_task()

@@ -192,3 +192,15 @@ def test_blank_items_where_a_kind_needs_no_more(room: Room, ada: Visitor) -> Non
 def test_there_is_no_place_for_items_of_no_stage(ada: Visitor) -> None:
     assert ada.get(f"{STAGES}/9/items").status_code == 404
     assert ada.post(f"{STAGES}/9/items", num=1).status_code == 404
+
+
+def test_an_admin_begins_where_work_is_made_and_invites_labelers_unless_told_otherwise(
+    room: Room, ada: Visitor
+) -> None:
+    assert ada.get("/").headers["location"] == "/admin"
+    invited = as_filled(ada.get("/admin/people").text)
+    assert (invited["role"], invited["group"]) == (["labeler"], ["training"])
+    ada.post(made(ada, "prompt"), num=2)
+    page = ada.get("/").text
+    assert "0 done by you" in page
+    assert "2 left for you" in page

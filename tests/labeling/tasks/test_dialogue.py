@@ -194,7 +194,7 @@ def concerns(content: Any, shown: DialogueShown = BOTH) -> list[str]:
 
 def test_a_careful_colleague_asks() -> None:
     assert concerns(typed("a", "b", "c", "d")) == []
-    assert concerns(typed("a", "b")) == ["The assistant speaks 1 times; 2 were asked for."]
+    assert concerns(typed("a", "b")) == ["The assistant speaks 1 of the 2 times that were asked for."]
     unsaid = {**typed("a", "b", "c", "d"), "text": "oh"}
     assert concerns(unsaid) == ["What you wrote last is not said yet, and will not be part of the conversation."]
     asked = act(typed("a"), "suggest", BOTH, Echo())

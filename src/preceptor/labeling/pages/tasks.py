@@ -30,6 +30,8 @@ def home(request: Request, labeler: Labeler = Depends(me)) -> Response:
         cards = stage_cards(session, labeler, time.time())
         done = done_by(session, labeler, limit=NUM_RECENT)
         skipped = skipped_by(session, labeler, limit=NUM_RECENT)
+    if labeler.role == "admin" and not cards:
+        return redirect(request, "/admin")
     return render(request, "home.html", labeler, cards=cards, done=done, skipped=skipped)
 
 

@@ -183,7 +183,8 @@ class DialogueTask(Task):
             least, number = settings.min_exchanges, len(spoken)
             found.append(
                 Concern(
-                    "The assistant speaks {number} times; {least} were asked for.", {"number": number, "least": least}
+                    "The assistant speaks {number} of the {least} times that were asked for.",
+                    {"number": number, "least": least},
                 )
             )
         if shown.suggestions and all(_origin(turn) == "suggestion" for turn in spoken):

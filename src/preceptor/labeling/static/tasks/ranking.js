@@ -62,7 +62,10 @@ class Ranking {
     if (phase === "rank") this.#openBoard();
     this.setView("read");
     // A board is hard to use on a phone: there it is questions, unless somebody prefers to move the responses.
-    if (phase === "rank" && SMALL.matches && this.task.content.moves.length === 0) this.startGuide();
+    if (phase === "rank" && SMALL.matches && this.task.content.moves.length === 0) {
+      this.root.querySelector(".prompt").open = false;
+      this.startGuide();
+    }
   }
 
   /** One response, two beside each other, or all. */
@@ -241,6 +244,7 @@ class Ranking {
     this.#at("verdict").hidden = !(isComparing && isRanking);
     this.#at("compare-tools").hidden = !isComparing;
     this.#at("stop-guide").hidden = !this.guided;
+    this.root.toggleAttribute("data-guided", Boolean(this.guided));
     this.#at("guide").hidden = !isRanking || Boolean(this.guided);
     for (const name of ["left", "right"]) {
       this.#at(name).value = name === "left" ? left : right;
