@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from preceptor.labeling.room import Room
 from preceptor.store import Database
-from tests.labeling.demo import seed, seed_screening
+from tests.labeling.demo import seed, seed_screening, seed_work
 from tests.labeling.rooms import SECRET, Server, serving
 
 FOLDER = Path(__file__).parent / "screenshots"
@@ -161,6 +161,8 @@ PICTURES = (
     Picture("toxicity", "hana", "/stages/8/next", judge_toxicity),
     Picture("screening-decision", "ada", "/admin/screening"),
     Picture("stages", "ada", "/admin"),
+    Picture("quality", "ada", "/admin/quality/12?origin=simulated&group=training"),
+    Picture("disputes", "rosa", "/research/disputes/12?origin=simulated&group=training"),
     Picture("new-stage", "ada", "/admin/stages/new?kind=ranking", lambda page: page.locator("details summary").click()),
 )  # fmt: skip
 """Stages are numbered as `tests/labeling/demo.py` makes them."""
@@ -178,6 +180,7 @@ def main() -> None:
             store = Database.open(f"sqlite:///{made}/labels{look}.db")
             seed(store)
             seed_screening(store)
+            seed_work(store)
             with serving(Room(store, SECRET, respond=Model())) as server:
                 for picture in PICTURES:
                     (FOLDER / f"{picture.name}{look}.webp").write_bytes(take(picture, look, server, browser))

@@ -3,6 +3,7 @@
 Every kind of task has a stage, and candidates have done some of theirs; the accounts are those of `people.py`.
 """
 
+import random
 import sys
 import time
 from collections.abc import Mapping
@@ -10,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import preceptor
-from preceptor.labeling import answers, assignment, guidelines, screening
+from preceptor.labeling import accounts, answers, assignment, guidelines, screening
 from preceptor.labeling.model import LocalModel
 from preceptor.labeling.server import Address, open_room, serve
-from preceptor.labeling.stages import NewItem, add_items, add_stage
+from preceptor.labeling.stages import NewItem, add_items, add_stage, change_stage
 from preceptor.labeling.tasks import kinds
 from preceptor.store import Database
 from preceptor.store.tables import Group
@@ -42,6 +43,29 @@ def seed(store: Database) -> None:
                 claim = assignment.claim_next(session, people["bert"], stage.id, now=now)
                 assert claim is not None
                 answers.comment(session, people["bert"], claim.item_id, "May a refusal tie with a *mistake*?", now=now)
+
+
+def seed_work(store: Database) -> None:
+    """A stage that is closed, of rankings that simulated labelers did over some days: they differ in what they like."""
+    now, dice = time.time(), random.Random(7)
+    with store.write() as session:
+        stage = add_stage(session, "rankings-0", "ranking", group="training", overlap=3, now=now)
+        add_items(session, stage, [NewItem(f"ranked-{number}", ITEMS["ranking"]) for number in range(40)], now=now)
+    for number in range(6):
+        with store.write() as session:
+            labeler = accounts.add_labeler(session, f"robot {number + 1}", origin="simulated", now=now)
+        for done in range(20):
+            at = now - (8 - done / 3) * 86_400 + 600 * number
+            with store.write() as session:
+                claim = assignment.claim_next(session, labeler, stage.id, now=at)
+                assert claim is not None
+                letters = zip("ABCD", claim.shown["order"], strict=True)
+                liked = {letter: dice.gauss(-int(name[-1]), 0.5 + number / 4) for letter, name in letters}
+                best_first = sorted(liked, key=lambda letter: -liked[letter])
+                content = ranked(best_first, likert=dice.randint(3, 6))
+                answers.submit(session, labeler, claim.item_id, content, guideline_id=None, active_s=90, now=at + 120)
+    with store.write() as session:
+        change_stage(session, stage.id, state="closed")
 
 
 def seed_screening(store: Database) -> None:

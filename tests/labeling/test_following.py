@@ -36,7 +36,7 @@ class Model:
 
 def add_dialogues(store: Database, num: int, name: str = "talks", **traits: Any) -> Stage:
     with store.write() as session:
-        settings = {"assistant": "model", "num_ranked": 3}
+        settings = {"assistant": "model", "num_ranked": 3, **traits.pop("settings", {})}
         stage = add_stage(
             session, name, "dialogue", group="training", round=2, settings=settings, now=time.time(), **traits
         )
@@ -205,3 +205,13 @@ def test_what_a_correction_took_out_is_shown_to_nobody(store: Database) -> None:
     (item,) = made(store)
     assert item.key.endswith(f"-{first.id}")
     assert "Jane" not in str(item.payload)
+
+
+def test_a_conversation_asked_again_is_not_ranked_again(store: Database) -> None:
+    stage = add_dialogues(store, 12, settings={"repeat_share": 0.5, "repeat_after_hours": 0})
+    anna = add_labelers(store, 1)[0]
+    done = {finish(store, stage, anna).item_id for _ in range(12)}
+    with store.read() as session:
+        again = set(session.scalars(select(Item.id).where(Item.lane == "repeat")))
+    assert again & done
+    assert Follower(store, Model()).catch_up() == len(done - again)

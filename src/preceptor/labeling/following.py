@@ -126,7 +126,13 @@ def _waiting(session: Session, stage: Stage) -> list[Row[Item, Answer, Account]]
         select(Item, Answer, Account)
         .join(Answer, Answer.item_id == Item.id)
         .join(Account, Account.id == Answer.labeler_id)
-        .where(Answer.stage_id == stage.id, Answer.status.in_(FIRST), ~followed)
+        .where(
+            Answer.stage_id == stage.id,
+            Answer.status.in_(FIRST),
+            ~followed,
+            Item.lane == "ordinary",
+            Item.is_retired.is_(False),
+        )
     )
     return list(session.execute(statement.order_by(Answer.id)))
 
