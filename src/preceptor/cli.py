@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from preceptor.labeling.intake import Plan
     from preceptor.reporting.data import ReportData
 
+CHANGED = 1
+"""Exit code when something in a project is not what it was."""
 WAITING = 3
 """Exit code when people have to label before the pipeline can go on."""
 
@@ -206,6 +208,18 @@ def quickstart(
 
     overrides = [*(["labels.through_server=true"] if through_server else []), *(set_ or [])]
     _report(run_quickstart(directory, seed, overrides), directory)
+
+
+@app.command()
+def verify(project: ProjectOption = Path(".")) -> None:
+    """Hash all artifacts and models again, and name what was changed or lost."""
+    from preceptor.pipeline.verifying import verify as verify_project
+
+    verified = verify_project(project)
+    for line in verified.lines():
+        typer.echo(line)
+    if verified.findings:
+        raise typer.Exit(CHANGED)
 
 
 @app.command()
