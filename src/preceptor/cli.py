@@ -211,6 +211,30 @@ def quickstart(
 
 
 @app.command()
+def lineage(
+    name: Annotated[str, typer.Argument(metavar="ARTIFACT|MODEL", help="Place, stage or beginning of a hash.")],
+    project: ProjectOption = Path("."),
+    svg: Annotated[Path | None, typer.Option(help="Also draw it into this file.")] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="List the labelers' pseudonyms, not only their number.")
+    ] = False,
+) -> None:
+    """Show what an artifact or a model was made from, and what was made from it."""
+    from rich.console import Console
+
+    from preceptor.pipeline.lineage import family_of
+    from preceptor.pipeline.memory import Memory
+    from preceptor.reporting import family
+
+    memory = Memory.of(project)
+    found = family_of(memory, memory.find(name), with_names=names)
+    Console(highlight=False).print(family.tree(found))
+    if svg is not None:
+        svg.write_text(family.svg(found), encoding="utf-8")
+        typer.echo(f"drawing: {svg}")
+
+
+@app.command()
 def verify(project: ProjectOption = Path(".")) -> None:
     """Hash all artifacts and models again, and name what was changed or lost."""
     from preceptor.pipeline.verifying import verify as verify_project

@@ -67,7 +67,7 @@ class Memory:
         """
         check_project(project)
         latest = {link.resolve().name: link.name for link in _inside(project / "latest") if link.exists()}
-        artifacts = (_artifact(project, folder) for folder in artifact_folders(project))
+        artifacts = (_artifact(project, folder, latest.get(folder.parent.name)) for folder in artifact_folders(project))
         models = (_model(project, folder, latest.get(folder.name)) for folder in stage_folders(project))
         return cls(project, [*artifacts, *(model for model in models if model is not None)])
 
@@ -87,7 +87,8 @@ class Memory:
         """
         own = [thing for thing in self.things.values() if thing.kind in ("artifact", "model", "unfinished")]
         found = [thing for thing in own if thing.place in self._places(text)]
-        found = found or [thing for thing in own if text in (thing.latest, Path(thing.place).name)]
+        found = found or [thing for thing in own if thing.latest == text]
+        found = found or [thing for thing in own if thing.place.partition("/")[2] == text]
         found = found or [thing for thing in own if len(text) >= MIN_HASH and thing.content.startswith(text)]
         if len(found) == 1:
             return found[0]
@@ -180,12 +181,12 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
 
 
-def _artifact(project: Path, folder: Path) -> Thing:
+def _artifact(project: Path, folder: Path, latest: str | None) -> Thing:
     place, manifest = folder.relative_to(project).as_posix(), read_manifest(folder)
     sources: Any = manifest.notes.get("sources", {})
     if place.startswith("work/"):
         sources = (read_stage(folder.parent) or {}).get("sources", {})
-    return Thing(place, manifest.content_hash, "artifact", manifest.parents, sources, manifest)
+    return Thing(place, manifest.content_hash, "artifact", manifest.parents, sources, manifest, None, latest)
 
 
 def _model(project: Path, folder: Path, latest: str | None) -> Thing | None:

@@ -46,7 +46,9 @@ class Tombstones(Record):
     """The file as it lies on the disk."""
 
     salt: str
+    """What names are hashed with; the project's own."""
     stones: tuple[Tombstone, ...] = ()
+    """One for each person, oldest first."""
 
 
 class Withdrawn:
