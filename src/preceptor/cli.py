@@ -247,6 +247,26 @@ def verify(project: ProjectOption = Path(".")) -> None:
 
 
 @app.command()
+def withdraw(
+    project: ProjectOption = Path("."),
+    user: Annotated[str | None, typer.Option(help="A user, by the id that came with the data.")] = None,
+    labeler: Annotated[
+        str | None,
+        typer.Option(
+            help="A labeler: the number of the account in the labelling room, a pseudonym of an export, or the id that "
+            "came with the data. Where that may be two people: room:7 or data:7."
+        ),
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Keep what somebody wrote out of all that is made from now on, and list what has it in it."""
+    from preceptor.pipeline.withdrawing import withdraw as withdraw_from
+
+    for line in withdraw_from(project, store, user=user, labeler=labeler).lines():
+        typer.echo(line)
+
+
+@app.command()
 def pretrain(
     directory: Annotated[Path, typer.Argument(help="Where the model goes.")],
     set_: SetOption = None,
@@ -315,6 +335,19 @@ def migrate(project: ProjectOption = Path("."), store: StoreOption = None) -> No
     database = Database.open(store_url(project, store), create=False)
     typer.echo(f"{database.url.render_as_string(hide_password=True)}: up to date")
     database.close()
+
+
+@store_app.command()
+def copy(
+    to: Annotated[str, typer.Option(help="Empty database: postgresql://… or sqlite:///FILE.")],
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+) -> None:
+    """Copy the database of the labels into another one, and compare them; from SQLite to PostgreSQL or back."""
+    from preceptor.labeling.project import store_url
+    from preceptor.store.copying import copy_store
+
+    typer.echo(copy_store(store_url(project, store), to))
 
 
 def _report(data: "ReportData", directory: Path) -> None:
