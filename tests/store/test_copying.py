@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from preceptor.errors import UserError
-from preceptor.labeling import accounts, assignment
+from preceptor.labeling import accounts, answers, assignment
 from preceptor.labeling.export import export_artifacts
 from preceptor.labeling.gathering import gather
 from preceptor.records.withdrawn import Withdrawn
@@ -25,17 +25,18 @@ from preceptor.store.tables import (
     ExportedAnswer,
     Guideline,
     Invitation,
+    Item,
     Labeler,
     Setting,
     SignIn,
     Skip,
+    Stage,
     Table,
     Token,
 )
 from tests.commands import preceptor
-from tests.labeling import demo
 from tests.labeling.labeled import add_labeled, rank
-from tests.labeling.people import labeler_named
+from tests.labeling.people import add_people, add_ranking_stage, labeler_named
 from tests.stores import new_postgresql_store
 
 HARD = 'Ω "quoted" \\ \u2028 \U0001f600 %s :name {x} '
@@ -47,10 +48,14 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose store has rows in every table, hard ones among them."""
     project = tmp_path_factory.mktemp("full")
     store = Database.open(url_of(project))
-    demo.seed(store)
-    demo.seed_screening(store)
-    add_labeled(store, name="labeled", overlap=2)
+    add_people(store)
+    add_labeled(store, overlap=2)
     anna, ada = labeler_named(store, "anna"), labeler_named(store, "ada")
+    more = add_ranking_stage(store, 3, name="more")
+    with store.write() as session:
+        claim = assignment.claim_next(session, anna, more.id, now=time.time())
+        assert claim is not None
+        answers.comment(session, anna, claim.item_id, HARD, now=time.time())
     with store.read() as session:
         first = session.scalars(select(Answer).order_by(Answer.id)).first()
         assert first is not None
@@ -151,14 +156,9 @@ def test_there_and_back_again_nothing_is_lost(full: Path, empty: str, tmp_path: 
 def test_the_copy_has_the_same_tables_constraints_and_triggers(copied: Database, postgresql: str) -> None:
     fresh = Database.open(new_postgresql_store(postgresql))
     for name in Table.metadata.tables:
-        for kind in (
-            "get_columns",
-            "get_indexes",
-            "get_foreign_keys",
-            "get_check_constraints",
-            "get_unique_constraints",
-        ):
-            assert repr(getattr(inspect(copied.engine), kind)(name)) == repr(getattr(inspect(fresh.engine), kind)(name))
+        for kind in ("columns", "indexes", "foreign_keys", "check_constraints", "unique_constraints"):
+            there, wanted = (getattr(inspect(store.engine), f"get_{kind}")(name) for store in (copied, fresh))
+            assert repr(there) == repr(wanted)
     fresh.close()
     for table in ("answers", "guidelines", "exported_answers", "adjudications"):
         for statement in (f"UPDATE {table} SET {'id = id' if table != 'exported_answers' else 'export_id = export_id'}",
@@ -185,11 +185,10 @@ def test_work_goes_on_in_the_copy(copied: Database) -> None:
         last = max(session.scalars(select(Labeler.id)))
         assert nora.id == last
     with copied.read() as session:
-        stage = session.execute(text("SELECT id FROM stages WHERE name = 'ranking-1'")).scalar_one()
-    with copied.write() as session:
-        claim = assignment.claim_next(session, nora, stage, now=time.time())
-        assert claim is not None
-        item_id = claim.item_id
+        item_id = session.scalars(
+            select(Item.id).join(Stage, Stage.id == Item.stage_id).where(Stage.name == "more")
+        ).first()
+    assert item_id is not None
     answer = rank(copied, nora, item_id, "ABCD", time.time())
     with copied.read() as session:
         assert answer.id == max(session.scalars(select(Answer.id)))
