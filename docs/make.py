@@ -21,6 +21,7 @@ from preceptor.labeling.screening import Cutoffs
 from preceptor.labeling.tasks.base import StageSettings, kinds
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import KINDS, Labeler, Manifest, Message, Response, ResponseToxicity, Sampling, Turn
+from preceptor.records.withdrawn import Tombstone, Tombstones
 from preceptor.runs.lineage import Lineage
 from preceptor.simulation import base_model, corpus, judge
 from preceptor.simulation.answers import GENERAL_FLAWS, PARTICULAR_FLAWS
@@ -89,7 +90,7 @@ A model directory carries a `lineage.json` beside its weights.
 How to bring records of your own is in `formats.md`: fields with a default may be left out there.
 """
 
-RECORDS_AFTER = (Message, Turn, Response, ResponseToxicity, Sampling, Labeler, Manifest, Lineage)
+RECORDS_AFTER = (Message, Turn, Response, ResponseToxicity, Sampling, Labeler, Manifest, Lineage, Tombstones, Tombstone)
 """Described below the kinds that artifacts hold."""
 
 

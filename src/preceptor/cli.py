@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from preceptor.labeling.intake import Plan
     from preceptor.reporting.data import ReportData
 
+CHANGED = 1
+"""Exit code when something in a project is not what it was."""
 WAITING = 3
 """Exit code when people have to label before the pipeline can go on."""
 
@@ -209,6 +211,62 @@ def quickstart(
 
 
 @app.command()
+def lineage(
+    name: Annotated[str, typer.Argument(metavar="ARTIFACT|MODEL", help="Place, stage or beginning of a hash.")],
+    project: ProjectOption = Path("."),
+    svg: Annotated[Path | None, typer.Option(help="Also draw it into this file.")] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="List the labelers' pseudonyms, not only their number.")
+    ] = False,
+) -> None:
+    """Show what an artifact or a model was made from, and what was made from it."""
+    from rich.console import Console
+
+    from preceptor.pipeline.lineage import family_of
+    from preceptor.pipeline.memory import Memory
+    from preceptor.reporting import family
+
+    memory = Memory.of(project)
+    found = family_of(memory, memory.find(name), with_names=names)
+    Console(highlight=False).print(family.tree(found))
+    if svg is not None:
+        svg.write_text(family.svg(found), encoding="utf-8")
+        typer.echo(f"drawing: {svg}")
+
+
+@app.command()
+def verify(project: ProjectOption = Path(".")) -> None:
+    """Hash all artifacts and models again, and name what was changed or lost."""
+    from preceptor.pipeline.verifying import verify as verify_project
+
+    verified = verify_project(project)
+    for line in verified.lines():
+        typer.echo(line)
+    if verified.findings:
+        raise typer.Exit(CHANGED)
+
+
+@app.command()
+def withdraw(
+    project: ProjectOption = Path("."),
+    user: Annotated[str | None, typer.Option(help="A user, by the id that came with the data.")] = None,
+    labeler: Annotated[
+        str | None,
+        typer.Option(
+            help="A labeler: the number of the account in the labelling room, a pseudonym of an export, or the id that "
+            "came with the data. Where that may be two people: room:7 or data:7."
+        ),
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Keep what somebody wrote out of all that is made from now on, and list what has it in it."""
+    from preceptor.pipeline.withdrawing import withdraw as withdraw_from
+
+    for line in withdraw_from(project, store, user=user, labeler=labeler).lines():
+        typer.echo(line)
+
+
+@app.command()
 def pretrain(
     directory: Annotated[Path, typer.Argument(help="Where the model goes.")],
     set_: SetOption = None,
@@ -277,6 +335,19 @@ def migrate(project: ProjectOption = Path("."), store: StoreOption = None) -> No
     database = Database.open(store_url(project, store), create=False)
     typer.echo(f"{database.url.render_as_string(hide_password=True)}: up to date")
     database.close()
+
+
+@store_app.command()
+def copy(
+    to: Annotated[str, typer.Option(help="Empty database: postgresql://… or sqlite:///FILE.")],
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+) -> None:
+    """Copy the database of the labels into another one, and compare them; from SQLite to PostgreSQL or back."""
+    from preceptor.labeling.project import store_url
+    from preceptor.store.copying import copy_store
+
+    typer.echo(copy_store(store_url(project, store), to))
 
 
 def _report(data: "ReportData", directory: Path) -> None:

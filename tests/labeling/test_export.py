@@ -16,6 +16,7 @@ from preceptor.labeling import accounts, answers, assignment, guidelines
 from preceptor.labeling.export import export_artifacts, export_from, export_tables, flat, safe_cell
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.records import Artifact, Demonstration, Message, Prompt, Ranking, Rating, read_artifact, write_artifact
+from preceptor.records.withdrawn import Withdrawn
 from preceptor.store import Database
 from preceptor.store.tables import Answer, Export, ExportedAnswer, Item, Labeler, Stage
 from tests.labeling.people import add_labelers, add_people, add_ranking_stage, candidates, ranked
@@ -39,7 +40,7 @@ def work(store: Database, labeler: Labeler, stage: Stage, *, letters: str = "ABC
 
 
 def exported(store: Database, data: Path) -> dict[str, Artifact[Any]]:
-    return {artifact.path.name: artifact for artifact in export_artifacts(store, data, NOW)}
+    return {artifact.path.name: artifact for artifact in export_artifacts(store, data, NOW, Withdrawn.nobody())}
 
 
 @pytest.fixture
@@ -274,7 +275,7 @@ def hostile_store(store: Database) -> None:
 
 def test_a_table_holds_no_formula(sqlite_store: Database, tmp_path: Path) -> None:
     hostile_store(sqlite_store)
-    paths = export_tables(sqlite_store, tmp_path / "tables", "csv")
+    paths = export_tables(sqlite_store, tmp_path / "tables", "csv", Withdrawn.nobody())
     assert [path.name for path in paths] == ["labels-demonstrations.csv"]
     with paths[0].open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -294,7 +295,7 @@ def test_datasets_reads_the_tables(sqlite_store: Database, tmp_path: Path) -> No
     people = add_people(sqlite_store)
     work(sqlite_store, people["anna"], add_ranking_stage(sqlite_store, 3))
     work(sqlite_store, people["hana"], add_ranking_stage(sqlite_store, 2, name="held out", group="held_out"))
-    export_tables(sqlite_store, tmp_path / "tables", "datasets")
+    export_tables(sqlite_store, tmp_path / "tables", "datasets", Withdrawn.nobody())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import datasets

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from preceptor.importers.reading import json_items, numbered_lines, stem
 from preceptor.importers.splitting import SplitConfig, split_imported
 from preceptor.records import KINDS, Artifact, Demonstration, Ranking, Rating, Record
 from preceptor.records.artifacts import content_hash
+from preceptor.records.withdrawn import Withdrawn
 
 Options = Mapping[str, JsonValue] | Sequence[str]
 
@@ -96,7 +98,20 @@ def import_into(
     overrides = _overrides(options)
     split = load_config(SplitConfig, overrides=[o.removeprefix("split.") for o in overrides if o.startswith("split.")])
     rest = [override for override in overrides if not override.startswith("split.")]
-    return write_imported(split_imported(import_file(paths, format, rest, skip_bad=skip_bad), split), path)
+    imported = without_withdrawn(import_file(paths, format, rest, skip_bad=skip_bad), Withdrawn.of(project))
+    return write_imported(split_imported(imported, split), path)
+
+
+def without_withdrawn(imported: Imported, withdrawn: Withdrawn) -> Imported:
+    """The same without the rows of people who withdrew from the project, which are counted.
+
+    Raises:
+        UserError: no row is left.
+    """
+    rows, dropped = withdrawn.without(imported.rows)
+    if not rows:
+        raise UserError("all rows are of people who withdrew", remedy="`preceptor withdraw` says what that means")
+    return replace(imported, rows=tuple(rows), dropped=imported.dropped + dropped)
 
 
 def sniff(path: Path) -> type[Format]:

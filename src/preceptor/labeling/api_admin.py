@@ -222,7 +222,8 @@ def admin_router(who: Callable[..., Labeler]) -> APIRouter:
     @router.post("/export", response_class=Response, responses={200: {"content": {ZIP: {}}}})
     def export(request: Request, posted: ExportIn) -> Response:
         """All labels as a ZIP archive: artifacts, to be unpacked in a project's `data/`, or tables."""
-        return Response(export_archive(room_of(request).database, posted.format, time.time()), media_type=ZIP)
+        room = room_of(request)
+        return Response(export_archive(room.database, posted.format, time.time(), room.withdrawn), media_type=ZIP)
 
     @router.get("/labelers")
     def list_labelers(request: Request) -> list[LabelerOut]:

@@ -17,6 +17,7 @@ from preceptor.errors import UserError
 from preceptor.labeling.gathering import Gathered, Heap, gather
 from preceptor.labeling.project import store_url
 from preceptor.records import KINDS, Artifact, Record, read_artifact, read_manifest, write_artifact
+from preceptor.records.withdrawn import Withdrawn
 from preceptor.store import Database
 from preceptor.store.tables import Export, ExportedAnswer, Purpose
 
@@ -51,28 +52,29 @@ def export_from(project: Path, store: str | None, format: str, to: Path | None) 
         raise UserError(f"there is no format '{format}'", remedy="choose artifacts, csv or datasets")
     if (format == "artifacts") != (to is None):
         raise UserError("artifacts go into the project, tables into a folder", remedy="give --to with csv and datasets")
+    withdrawn = Withdrawn.of(project)
     database = Database.open(store_url(project, store), create=False)
     try:
         if to is None:
-            return [str(one) for one in export_artifacts(database, project / "data", time.time())]
-        return [str(path) for path in export_tables(database, to, "csv" if format == "csv" else "datasets")]
+            return [str(one) for one in export_artifacts(database, project / "data", time.time(), withdrawn)]
+        return [str(path) for path in export_tables(database, to, "csv" if format == "csv" else "datasets", withdrawn)]
     finally:
         database.close()
 
 
-def export_archive(database: Database, format: Format, now: float) -> bytes:
+def export_archive(database: Database, format: Format, now: float, withdrawn: Withdrawn) -> bytes:
     """The same as a ZIP archive: artifacts for a project's `data/`, or tables."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "labels"
         if format == "artifacts":
             folder.mkdir()
-            export_artifacts(database, folder, now)
+            export_artifacts(database, folder, now, withdrawn)
         else:
-            export_tables(database, folder, format)
+            export_tables(database, folder, format, withdrawn)
         return Path(shutil.make_archive(f"{made}/archive", "zip", folder)).read_bytes()
 
 
-def export_artifacts(database: Database, data: Path, now: float) -> list[Artifact[Any]]:
+def export_artifacts(database: Database, data: Path, now: float, withdrawn: Withdrawn) -> list[Artifact[Any]]:
     """Write one artifact for each kind of record, group and origin; an earlier release gives way to this one.
 
     Which answers went into it is kept in the store, which refuses anything of a held-out labeler in what trains. Where
@@ -83,11 +85,11 @@ def export_artifacts(database: Database, data: Path, now: float) -> list[Artifac
     """
     latest = _latest_release(database)
     with database.read() as session:
-        heaps = gather(session, latest.salt if latest else secrets.token_hex(16))
+        heaps = gather(session, latest.salt if latest else secrets.token_hex(16), withdrawn)
         if latest is not None and _is_still(latest, heaps, data):
             return [read_artifact(data / name, _model(heap)) for name, heap in _by_name(heaps).items()]
         salt = secrets.token_hex(16)
-        heaps = gather(session, salt)
+        heaps = gather(session, salt, withdrawn)
     return [_release(database, data, heap, heaps[heap], salt, now) for heap in _by_name(heaps).values()]
 
 
@@ -165,7 +167,9 @@ def name_of(heap: Heap) -> str:
     return "-".join(parts)
 
 
-def export_tables(database: Database, directory: Path, format: Literal["csv", "datasets"]) -> list[Path]:
+def export_tables(
+    database: Database, directory: Path, format: Literal["csv", "datasets"], withdrawn: Withdrawn
+) -> list[Path]:
     """Write one table for each kind of record, group and origin into a new folder.
 
     Raises:
@@ -174,7 +178,7 @@ def export_tables(database: Database, directory: Path, format: Literal["csv", "d
     if directory.exists():
         raise UserError("there is such a folder already", file=directory, remedy="name another one with --to")
     with database.read() as session:
-        heaps = gather(session, secrets.token_hex(16))
+        heaps = gather(session, secrets.token_hex(16), withdrawn)
     directory.mkdir(parents=True)
     by_name = {name_of(heap): (heap, gathered) for heap, gathered in heaps.items() if gathered.rows}
     if format == "csv":

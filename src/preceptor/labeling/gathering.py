@@ -15,6 +15,7 @@ from preceptor.labeling.stages import task_of
 from preceptor.labeling.tasks import Work
 from preceptor.records import KINDS, Demonstration, Prompt, Record, split_by_group
 from preceptor.records import Labeler as Pseudonym
+from preceptor.records.withdrawn import LABELER, Withdrawn
 from preceptor.store.tables import Answer, Group, Guideline, Item, Labeler, Origin, Skip, Stage
 
 SHARES = {"train": 0.8, "valid": 0.1, "test": 0.1}
@@ -59,14 +60,14 @@ def pseudonym(salt: str, labeler_id: int) -> str:
     return f"labeler-{digest[:10]}"
 
 
-def gather(session: Session, salt: str) -> dict[Heap, Gathered]:
-    """All that was submitted, apart from screening."""
+def gather(session: Session, salt: str, withdrawn: Withdrawn) -> dict[Heap, Gathered]:
+    """All that was submitted, apart from screening and from what is of people who withdrew."""
     heaps: dict[Heap, Gathered] = defaultdict(Gathered)
     versions = {one.id: f"{one.name} v{one.version}" for one in session.scalars(select(Guideline))}
     for stage in session.scalars(select(Stage).where(Stage.is_screening.is_(False)).order_by(Stage.id)):
         of_stage: set[Heap] = set()
         for first, latest, item, labeler in _submissions(session, stage):
-            of_stage |= _add(heaps, stage, first, latest, item, labeler, versions, salt)
+            of_stage |= _add(heaps, stage, first, latest, item, labeler, versions, salt, withdrawn)
         skips = _skips(session, stage)
         for heap in of_stage:
             heaps[heap].num_skips += skips[heap.group, heap.origin]
@@ -151,6 +152,7 @@ def _add(
     labeler: Labeler,
     versions: dict[int, str],
     salt: str,
+    withdrawn: Withdrawn,
 ) -> set[Heap]:
     """Put the records of one submission where they belong; where that was."""
     task, name = task_of(stage), pseudonym(salt, labeler.id)
@@ -165,8 +167,9 @@ def _add(
         answer=task.Answer.model_validate(latest.content), labeler=who, metadata=metadata,
     )  # fmt: skip
     touched: set[Heap] = set()
-    reason = why_not(first, item)
+    has_withdrawn = withdrawn.has("account", str(labeler.id))
     for record in task.to_records(work):
+        reason = why_not(first, item) or (LABELER if has_withdrawn else withdrawn.reason(record))
         heap = Heap(_kind_of(record), labeler.group, labeler.origin)
         gathered = heaps[heap]
         if reason is not None:

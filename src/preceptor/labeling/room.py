@@ -10,6 +10,7 @@ from starlette.requests import Request
 from preceptor.labeling.model import Shared
 from preceptor.labeling.security import Limit, Slots
 from preceptor.labeling.tasks.base import Respond
+from preceptor.records.withdrawn import Withdrawn
 from preceptor.store import Database
 from preceptor.store.tables import Labeler
 
@@ -37,6 +38,11 @@ class Room:
     """Submissions of each person; simulated labelers have no limit."""
     model_slots: Slots = field(default_factory=lambda: Slots(num=8, num_each=2))
     """Calls of the model that go on at once; a slow one must not hold all threads of the server."""
+
+    @property
+    def withdrawn(self) -> Withdrawn:
+        """Who withdrew from the project, as of now."""
+        return Withdrawn.of(self.project) if self.project else Withdrawn.nobody()
 
     def model_for(self, labeler: Labeler) -> Respond | None:
         """The model, for somebody who shares it with others."""

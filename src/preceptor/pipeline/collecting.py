@@ -35,12 +35,13 @@ def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str,
     project.tell_dropped("prompts", dropped, len(found))
     sets = share_out(prompts, recipe.prompts, recipe.seed, recipe.rounds)
     if dropped:
-        project.keep("prompts", prompts, "prompts", dropped=dropped)
+        project.keep("prompts", prompts, "prompts", project.note(feedback.sources(prompts)), dropped)
     texts = feedback.documents()
+    parents = project.note(feedback.sources(texts))
     cut = len(texts) - len(texts) // 11
     documents = {
-        "train": project.keep("documents", texts[:cut], "documents"),
-        "held_out": project.keep("documents-held-out", texts[cut:], "documents"),
+        "train": project.keep("documents", texts[:cut], "documents", parents),
+        "held_out": project.keep("documents-held-out", texts[cut:], "documents", parents),
     }
     return sets, documents
 
@@ -49,10 +50,10 @@ def demonstrations(
     project: Project, feedback: Feedback, sets: PromptSets
 ) -> tuple[Artifact[Demonstration], Artifact[Demonstration]]:
     """What labelers wrote, train and valid apart by user."""
-    prompts = project.keep("prompts-sft", sets.sft, "prompts")
+    prompts = project.keep("prompts-sft", sets.sft, "prompts", project.note(feedback.sources(sets.sft)))
     written = feedback.demonstrations(sets.sft, project.directory / "todo" / "demonstrations")
     rows, dropped = fitting_demonstrations(written, Room.of(project.recipe, str(base_model(project))))
-    parents = [prompts.manifest.content_hash]
+    parents = [prompts.manifest.content_hash, *project.note(feedback.sources(rows))]
     train = [row for row in rows if row.prompt.split == "train"]
     valid = [row for row in rows if row.prompt.split == "valid"]
     if num_test := len(rows) - len(train) - len(valid):

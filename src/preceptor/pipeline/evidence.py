@@ -26,7 +26,7 @@ from preceptor.pipeline.answers import Answers, answers_stage, kl_to
 from preceptor.pipeline.feedback import Evidence, Feedback
 from preceptor.pipeline.project import Done, Project
 from preceptor.pipeline.stages import dump, respond
-from preceptor.records import Artifact, Demonstration, Document, Prompt, Ranking
+from preceptor.records import Artifact, Demonstration, Document, Prompt, Ranking, Record
 from preceptor.reporting import data as report
 from preceptor.runs.metrics import read_metrics
 from preceptor.stats import Interval, cluster_bootstrap
@@ -66,12 +66,14 @@ def compare_policies(
     """All policies on the test prompts, and what held-out labelers and the gold judge say of them."""
     last, recipe = rounds[-1], project.recipe
     policies = {"sft": sft.path / "model"} | {name: done.path / "model" for name, done in last.policies.items()}
-    prompts = project.keep("prompts-test", test, "prompts")
+    prompts = project.keep("prompts-test", test, "prompts", project.note(feedback.sources(test)))
     reward_model = last.learned.reward_model.path / "model"
     answers, candidates = answers_stage(project, policies, reward_model, demonstrations, prompts, documents)
     evidence = feedback.evidence(candidates.rows, project.directory / "todo" / "evaluation")
-    project.keep("test-rankings", evidence.rankings, "rankings", [candidates.manifest.content_hash])
-    project.keep("test-ratings", evidence.ratings, "ratings", [candidates.manifest.content_hash])
+    kinds: dict[str, Sequence[Record]] = {"rankings": evidence.rankings, "ratings": evidence.ratings}
+    for kind, rows in kinds.items():
+        parents = [candidates.manifest.content_hash, *project.note(feedback.sources(rows))]
+        project.keep(f"test-{kind}", rows, kind, parents)
     return report.ReportData(
         seed=recipe.seed,
         origin=feedback.origin,

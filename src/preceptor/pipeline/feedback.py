@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from preceptor.errors import UserError
-from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Rating
+from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Rating, Record
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Feedback(Protocol):
 
     def evidence(self, candidates: Sequence[Candidates], todo: Path) -> Evidence:
         """What held-out labelers say of all policies' responses."""
+
+    def sources(self, rows: Sequence[Record]) -> Mapping[str, str]:
+        """Place in the project → content hash of what these rows were read from."""
 
     def gold(self, prompt: Prompt, text: str) -> Mapping[str, Any] | None:
         """The truth about a response, where it is known: in the closed world only."""

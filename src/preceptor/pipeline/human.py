@@ -23,9 +23,13 @@ from preceptor.records import (
     write_artifact,
 )
 from preceptor.records.artifacts import canonical_hash
+from preceptor.records.withdrawn import Withdrawn
 
 RecordT = TypeVar("RecordT", bound=Record)
 
+
+Key = tuple[type[Record], str, str | None]
+"""Kind of record, id and labeler."""
 
 TEST = "test-"
 """Begins the ids of what is ranked for the final evaluation."""
@@ -45,6 +49,9 @@ class HumanFeedback:
         self._labels = recipe.labels
         self._is_human = recipe.feedback == "human"
         self._say = cache(say)  # what is left out is left out each time, and said once
+        self._withdrawn = Withdrawn.of(data.parent)
+        self._sources: dict[tuple[str, str], set[Key]] = {}
+        """Place and content hash of what was read → what is in it."""
 
     def imported(self, record: type[RecordT], *, without: str | None = None) -> list[RecordT]:
         """All rows of one kind, over the artifacts in the order of their names; `without` those of a labeler group."""
@@ -53,14 +60,25 @@ class HumanFeedback:
         for path in sorted(self._data.glob("*/manifest.json")):
             manifest = read_manifest(path.parent)
             if manifest.kind == kind and manifest.notes.get("labeler_group", "") != without:
-                rows.extend(self._of_people(path.parent.name, manifest, read_artifact(path.parent, record).rows))
+                place = f"data/{path.parent.name}"
+                kept = self._of_people(place, manifest, read_artifact(path.parent, record).rows)
+                self._sources.setdefault((place, manifest.content_hash), set()).update(map(key_of, kept))
+                rows.extend(kept)
         return rows
 
-    def _of_people(self, name: str, manifest: Manifest, rows: Sequence[RecordT]) -> list[RecordT]:
+    def sources(self, rows: Sequence[Record]) -> dict[str, str]:
+        """Place in the project → content hash of what these rows were read from."""
+        keys = set(map(key_of, rows))
+        return {place: content for (place, content), there in self._sources.items() if not there.isdisjoint(keys)}
+
+    def _of_people(self, place: str, manifest: Manifest, rows: Sequence[RecordT]) -> list[RecordT]:
         is_simulated = manifest.notes.get("labeler_origin") == "simulated"
         kept = [row for row in rows if not (self._is_human and (is_simulated or made_by_simulation(row)))]
         if num := len(rows) - len(kept):
-            self._say(f"data/{name}: {num:,} rows by simulated labelers are left out, since `feedback` is human")
+            self._say(f"{place}: {num:,} rows by simulated labelers are left out, since `feedback` is human")
+        kept, withdrawn = self._withdrawn.without(kept)
+        for reason, num in withdrawn.items():
+            self._say(f"{place}: {num:,} rows are left out: {reason}")
         return kept
 
     def prompts(self) -> list[Prompt]:
@@ -75,6 +93,8 @@ class HumanFeedback:
                 found[row.id] = row
         labeled = [] if found else [*self.imported(Demonstration), *self.imported(Ranking)]
         found |= {row.prompt.id: row.prompt for row in labeled if not written_held_out(row)}
+        for there in self._sources.values():
+            there |= {key_of(row.prompt) for row in labeled if key_of(row) in there}
         prompts = list(found.values())
         if not prompts:
             raise UserError(
@@ -135,6 +155,12 @@ class HumanFeedback:
     def has_constraint(self, prompt: Prompt) -> bool:
         """The labelers decide: all prompts count."""
         return True
+
+
+def key_of(row: Record) -> Key:
+    """What names a row, also when something about it was changed on its way: labelers who did the same share its id."""
+    labeler = getattr(row, "labeler", None)
+    return type(row), getattr(row, "id", ""), None if labeler is None else labeler.id
 
 
 def written_held_out(row: Demonstration | Ranking) -> bool:

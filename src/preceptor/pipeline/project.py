@@ -15,12 +15,14 @@ from preceptor import __version__
 from preceptor.errors import UserError
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import Artifact, Manifest, Record, write_artifact
-from preceptor.records.artifacts import canonical_hash
+from preceptor.records.artifacts import canonical_hash, content_hash
 from preceptor.runs.disk import write_json
 
 RecordT = TypeVar("RecordT", bound=Record)
 
 RECIPE = "recipe.yaml"
+MARKER = "stage.json"
+"""The file whose presence says that a stage is done."""
 SHIPPED_RECIPES = Path(__file__).parents[1] / "recipes"
 
 
@@ -43,6 +45,8 @@ class Project:
         self.say = say
         self.done: dict[str, Done] = {}
         self.kept: dict[str, Manifest] = {}
+        self._places: dict[str, str] = {}
+        """Place in the project → content hash of what lies there."""
 
     @property
     def data(self) -> Path:
@@ -63,7 +67,7 @@ class Project:
         """
         key = canonical_hash([name, config, list(parents), self.recipe.seed, __version__])
         directory = self.directory / "work" / f"{name}-{key[:10]}"
-        marker = directory / "stage.json"
+        marker = directory / MARKER
         if marker.is_file():
             stage = json.loads(marker.read_text(encoding="utf-8"))
             self.say(f"[dim]{name}: done before ({directory.name})[/dim]")
@@ -74,9 +78,13 @@ class Project:
             facts = make(directory)
             self.tell_dropped(name, facts.get("dropped", {}))
             facts = {**facts, "parents": list(parents)}
-            stage = {"key": key, "seconds": round(time.monotonic() - start, 2), "facts": facts}
+            stage = {
+                "key": key, "seconds": round(time.monotonic() - start, 2), "facts": facts,
+                "sources": self._sources(parents), "files": results(directory),
+            }  # fmt: skip
             write_json(marker, stage)
         self.done[name] = Done(directory, key, stage["seconds"], stage["facts"])
+        self._note_results(directory, stage)
         self._point(name, directory)
         return self.done[name]
 
@@ -90,9 +98,27 @@ class Project:
     ) -> Artifact[RecordT]:
         """Write rows down as the artifact `artifacts/NAME`."""
         path = self.directory / "artifacts" / name
-        artifact = write_artifact(path, rows, kind, parents=parents, dropped=dropped)
+        notes = {"sources": self._sources(parents)}
+        artifact = write_artifact(path, rows, kind, parents=parents, dropped=dropped, notes=notes)
         self.kept[name] = artifact.manifest
+        self.note({f"artifacts/{name}": artifact.manifest.content_hash})
         return artifact
+
+    def note(self, places: Mapping[str, str]) -> list[str]:
+        """Remember what lies where in the project, for the lineage of what is made from it; the content hashes."""
+        self._places |= places
+        return list(places.values())
+
+    def _sources(self, parents: Sequence[str]) -> dict[str, JsonValue]:
+        """Where those parents lie that are in the project: by the hash alone, something lost could not be named."""
+        return {place: content for place, content in self._places.items() if content in parents}
+
+    def _note_results(self, directory: Path, stage: Mapping[str, Any]) -> None:
+        place = directory.relative_to(self.directory).as_posix()
+        rows = {name: content for name, content in stage.get("files", {}).items() if name.endswith("/rows.jsonl")}
+        self.note({f"{place}/{Path(name).parent}": content for name, content in rows.items()})
+        if "hash" in stage["facts"]:
+            self.note({f"{place}/model": stage["facts"]["hash"]})
 
     def tell_dropped(self, what: str, dropped: Mapping[str, Any], total: int | None = None) -> None:
         """Say what was left out and why, where anything was; counts may be grouped."""
@@ -110,6 +136,14 @@ class Project:
         aside.unlink(missing_ok=True)
         aside.symlink_to(os.path.relpath(directory, link.parent))
         aside.replace(link)
+
+
+def results(directory: Path) -> dict[str, str]:
+    """sha256 of each file that a stage leaves; what TensorBoard and trackers keep beside its run does not count."""
+    places = [path.relative_to(directory) for path in directory.rglob("*") if path.is_file()]
+    kept = [place for place in places if place.parts[0] != "run" or len(place.parts) == 2]
+    plain = [place for place in sorted(kept) if not place.name.startswith(".") and place.name != MARKER]
+    return {place.as_posix(): content_hash(directory / place) for place in plain}
 
 
 def create_project(directory: Path, template: str) -> Path:

@@ -58,7 +58,7 @@ def run_round(
     body = sft.path / "model"
     learned = learn_preferences(project, feedback, sets.reward[number], train, body, before, suffix)
     forced = pass_gate(project, learned.accuracy, force)
-    rl_prompts = project.keep("prompts-rl", sets.rl, "prompts")
+    rl_prompts = project.keep("prompts-rl", sets.rl, "prompts", project.note(feedback.sources(sets.rl)))
     judges = {"score": learned.reward_model.path / "model", "heldout_score": learned.heldout_judge.path / "model"}
     watch = watcher(project, feedback, judges, body, sets.test)
     policies = {
@@ -85,20 +85,22 @@ def learn_preferences(
     if before:
         name, latest = list(before[-1].policies.items())[-1]
         samplers[name] = latest.path / "model"
-    kept = project.keep(f"prompts-reward{suffix}", prompts, "prompts")
+    kept = project.keep(f"prompts-reward{suffix}", prompts, "prompts", project.note(feedback.sources(prompts)))
     prefix = f"round-{len(before) + 1}-" if before else ""
     candidates = candidates_stage(project, samplers, kept, f"candidates{suffix}", prefix)
     rows = feedback.rankings(candidates.rows, project.directory / "todo" / f"rankings{suffix}")
-    parents = [candidates.manifest.content_hash]
+    sampled = candidates.manifest.content_hash
     earlier = [row for one in before for row in one.learned.rankings.rows]
     trained, measured = apart(rows)
-    rankings = project.keep(f"rankings{suffix}", [*earlier, *trained], "rankings", parents)
-    heldout = project.keep(f"rankings-held-out{suffix}", measured, "rankings", parents)
+    learned = [*earlier, *trained]
+    parents, others = ([sampled, *project.note(feedback.sources(some))] for some in (learned, measured))
+    rankings = project.keep(f"rankings{suffix}", learned, "rankings", parents)
+    heldout = project.keep(f"rankings-held-out{suffix}", measured, "rankings", others)
     reward = reward_model_stage(project, body, rankings, train, f"reward_model{suffix}")
     accuracy = measure_reward_model(project, reward.path / "model", heldout, rankings, f"reward_accuracy{suffix}")
     # A judge that RL does not see: what held-out labelers' rankings alone teach.
     once = list({row.id: row for row in measured}.values())
-    judged = project.keep(f"rankings-judge{suffix}", once, "rankings", parents)
+    judged = project.keep(f"rankings-judge{suffix}", once, "rankings", others)
     judge = reward_model_stage(project, body, judged, train, f"reward_model_held_out{suffix}")
     return Preferences(rankings, heldout, reward, judge, accuracy)
 

@@ -23,6 +23,7 @@ from preceptor.pipeline.feedback import Evidence
 from preceptor.pipeline.recipe import Recipe
 from preceptor.pipeline.simulated import SimulatedFeedback
 from preceptor.records import Candidates, Demonstration, Prompt, Ranking, Rating, Record, Response
+from preceptor.records.withdrawn import Withdrawn
 from preceptor.runs.progress import Progress
 from preceptor.simulation.labelers import SimulatedLabeler
 from preceptor.store import Database
@@ -166,7 +167,7 @@ def content_of(labeler: SimulatedLabeler, row: Row, item: ItemOut) -> dict[str, 
 def _read_back(database: Database, data: Path, accounts_of: Mapping[str, Account]) -> Labels:
     """Export, and read the records by the labelers' own names."""
     found: dict[tuple[type[Record], str, str], Any] = {}
-    for artifact in export_artifacts(database, data, time.time()):
+    for artifact in export_artifacts(database, data, time.time(), Withdrawn.nobody()):  # nobody here is a person
         with database.read() as session:
             salt = session.get_one(Export, artifact.manifest.notes["release"]).salt
         names = {pseudonym(salt, account.id): name for name, account in accounts_of.items()}

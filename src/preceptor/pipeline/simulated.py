@@ -8,7 +8,7 @@ from typing import Any, Literal
 from preceptor.errors import UserError
 from preceptor.pipeline.feedback import Evidence
 from preceptor.pipeline.recipe import Recipe
-from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking
+from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Record
 from preceptor.simulation.labeler_agreement import TARGET_AGREEMENT, calibrate
 from preceptor.simulation.labelers import SimulatedLabeler, panel
 from preceptor.simulation.world import World
@@ -95,6 +95,10 @@ class SimulatedFeedback:
         """Who judges which test prompt's responses: several held-out labelers each."""
         num = self._recipe.labels.labelers_per_test_prompt
         return [(labeler, row) for row in candidates for labeler in assigned(self._held_out, row.id, num)]
+
+    def sources(self, rows: Sequence[Record]) -> Mapping[str, str]:
+        """None: the closed world is in no file."""
+        return {}
 
     def gold(self, prompt: Prompt, text: str) -> Mapping[str, Any]:
         """The gold judge's verdict."""

@@ -1,10 +1,10 @@
 """Single stages by command, on what the project holds: imported data, or the work of a pipeline run."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -18,7 +18,9 @@ from preceptor.pipeline.project import Done, Project
 from preceptor.pipeline.reward import measure_reward_model
 from preceptor.pipeline.run import pass_gate
 from preceptor.pipeline.stages import base_model, reward_model_stage, rl_stage, sft_stage
-from preceptor.records import Artifact, Demonstration, Ranking, read_artifact
+from preceptor.records import Artifact, Demonstration, Ranking, Record, read_artifact
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 NUM_FOLDS = 5
 
@@ -59,7 +61,7 @@ def run_rl(project: Project, *, force: str | None) -> Mapping[str, Done]:
     train, heldout = ranking_sets(project)
     forced = pass_gate(project, measure_reward_model(project, reward, heldout, train, "reward_accuracy"), force)
     watch = watcher(project, feedback, {"score": reward}, sft, sets.test)
-    prompts = project.keep("prompts-rl", sets.rl, "prompts")
+    prompts = project.keep("prompts-rl", sets.rl, "prompts", project.note(feedback.sources(sets.rl)))
     return {
         name: rl_stage(
             project, config, sft, reward, prompts, documents["train"], watch, name=name, kind=name, forced=forced
@@ -77,7 +79,8 @@ def cross_validate_reward(project: Project) -> dict[str, float]:
         UserError: fewer than five labelers.
     """
     prepare(project)
-    rows = [row for row in known_rankings(project) if row.labeler.group == "training"]
+    known, parents_of = known_rankings(project)
+    rows = [row for row in known if row.labeler.group == "training"]
     labelers = sorted({row.labeler.id for row in rows})
     if len(labelers) < NUM_FOLDS:
         raise UserError(
@@ -95,7 +98,10 @@ def cross_validate_reward(project: Project) -> dict[str, float]:
             "seen": [row for row in inside if kept_apart(row.prompt.id)],
             "unseen": [row for row in rows if row.labeler.id in left_out and kept_apart(row.prompt.id)],
         }
-        kept = {part: project.keep(f"fold-{fold}-{part}", some, "rankings") for part, some in parts.items()}
+        kept = {
+            part: project.keep(f"fold-{fold}-{part}", some, "rankings", parents_of(some))
+            for part, some in parts.items()
+        }
         done = reward_model_stage(
             project, starting_point(project), kept["train"], known_demonstrations(project), f"reward_fold_{fold}"
         )
@@ -141,31 +147,52 @@ def ranking_sets(project: Project) -> tuple[Artifact[Ranking], Artifact[Ranking]
     Raises:
         UserError: one of the two is empty.
     """
-    made = project.directory / "artifacts" / "rankings"
-    if project.recipe.feedback == "simulated" and made.is_dir():
-        return read_artifact(made, Ranking), read_artifact(made.with_name("rankings-held-out"), Ranking)
-    train, heldout = apart(known_rankings(project))
-    return project.keep("rankings", train, "rankings"), project.keep("rankings-held-out", heldout, "rankings")
+    if is_made(project, "rankings"):
+        return made(project, "rankings", Ranking), made(project, "rankings-held-out", Ranking)
+    known, parents_of = known_rankings(project)
+    train, heldout = apart(known)
+    return (
+        project.keep("rankings", train, "rankings", parents_of(train)),
+        project.keep("rankings-held-out", heldout, "rankings", parents_of(heldout)),
+    )
 
 
-def known_rankings(project: Project) -> list[Ranking]:
-    """All rankings that a reward model may learn from or be measured on; those of the final evaluation are not."""
-    made = project.directory / "artifacts" / "rankings"
-    if project.recipe.feedback == "simulated" and made.is_dir():
-        heldout = made.with_name("rankings-held-out")
-        return [*read_artifact(made, Ranking).rows, *read_artifact(heldout, Ranking).rows]
-    imported = HumanFeedback(project.data, project.recipe, project.say).imported(Ranking)
-    return [row for row in imported if not row.id.startswith(TEST)]
+def is_made(project: Project, name: str) -> bool:
+    """Whether simulated labelers made an artifact, in a run of the pipeline."""
+    return project.recipe.feedback == "simulated" and (project.directory / "artifacts" / name).is_dir()
+
+
+def made(project: Project, name: str, record: type[RecordT]) -> Artifact[RecordT]:
+    """The artifact that a run of the pipeline left."""
+    artifact = read_artifact(project.directory / "artifacts" / name, record)
+    project.note({f"artifacts/{name}": artifact.manifest.content_hash})
+    return artifact
+
+
+def known_rankings(project: Project) -> tuple[list[Ranking], Callable[[Sequence[Ranking]], list[str]]]:
+    """All rankings that a reward model may learn from or be measured on; those of the final evaluation are not.
+
+    And a function that gives the content hashes of what some of them come from.
+    """
+    if is_made(project, "rankings"):
+        both = [made(project, name, Ranking) for name in ("rankings", "rankings-held-out")]
+        return [row for one in both for row in one.rows], lambda rows: [one.manifest.content_hash for one in both]
+    feedback = HumanFeedback(project.data, project.recipe, project.say)
+    rows = [row for row in feedback.imported(Ranking) if not row.id.startswith(TEST)]
+    return rows, lambda some: project.note(feedback.sources(some))
 
 
 def known_demonstrations(project: Project) -> Artifact[Demonstration]:
     """Demonstrations that fix the zero of the score; without any, the best response of each ranking stands in."""
-    made = project.directory / "artifacts" / "demonstrations"
-    if project.recipe.feedback == "simulated" and made.is_dir():
-        return read_artifact(made, Demonstration)
-    imported = HumanFeedback(project.data, project.recipe, project.say).imported(Demonstration)
-    rows = [row for row in imported if row.labeler.group == "training"]
-    return project.keep("demonstrations-known", rows or best_responses(ranking_sets(project)[0].rows), "demonstrations")
+    if is_made(project, "demonstrations"):
+        return made(project, "demonstrations", Demonstration)
+    feedback = HumanFeedback(project.data, project.recipe, project.say)
+    rows = [row for row in feedback.imported(Demonstration) if row.labeler.group == "training"]
+    parents = project.note(feedback.sources(rows))
+    if not rows:
+        rankings = ranking_sets(project)[0]
+        rows, parents = best_responses(rankings.rows), [rankings.manifest.content_hash]
+    return project.keep("demonstrations-known", rows, "demonstrations", parents)
 
 
 def best_responses(rankings: Sequence[Ranking]) -> list[Demonstration]:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, JsonValue, ValidationError
@@ -93,8 +94,18 @@ def model_hash(directory: Path) -> str:
     """
     if not directory.is_dir():
         raise UserError("no such model directory", file=directory, remedy="give the path of a Hugging Face directory")
-    files = {path.name: path for pattern in MODEL_FILES for path in directory.glob(pattern) if path.is_file()}
+    files = model_files(directory)
     if not any(path.name in files for pattern in WEIGHT_FILES for path in directory.glob(pattern)):
         raise UserError("no weights (*.safetensors) in the model directory", file=directory, remedy="save it again")
-    listing = "".join(f"{content_hash(files[name])}  {name}\n" for name in sorted(files))
+    return hash_of_files({name: content_hash(path) for name, path in files.items()})
+
+
+def model_files(directory: Path) -> dict[str, Path]:
+    """The files of a model directory that make it the model that it is, by name."""
+    return {path.name: path for pattern in MODEL_FILES for path in directory.glob(pattern) if path.is_file()}
+
+
+def hash_of_files(hashes: Mapping[str, str]) -> str:
+    """The hash of a model whose files, by name, have these hashes."""
+    listing = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
     return hashlib.sha256(listing.encode()).hexdigest()

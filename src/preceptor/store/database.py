@@ -47,13 +47,13 @@ class Database:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         elif parsed.drivername == "sqlite":
             check_file(parsed)
-        engine = _engine(parsed)
+        engine = engine_of(parsed)
         try:
             with engine.connect() as connection:
                 migrate(connection)
         except DBAPIError as error:
             engine.dispose()
-            raise _unreachable(parsed, error) from None
+            raise unreachable(parsed, error) from None
         except BaseException:
             engine.dispose()
             raise
@@ -114,7 +114,8 @@ def parse_url(url: str) -> URL:
     raise UserError(f"labels cannot be kept in '{backend}'", remedy=f"use SQLite or PostgreSQL: {EXAMPLES}")
 
 
-def _engine(url: URL) -> Engine:
+def engine_of(url: URL) -> Engine:
+    """Connections to a database, with the settings that a store needs."""
     if url.drivername != "sqlite":
         arguments = {"connect_timeout": 10, "application_name": "preceptor"}
         return create_engine(url, connect_args=arguments, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True)
@@ -150,7 +151,8 @@ def check_file(url: URL) -> None:
         raise UserError("there is no store", file=url.database, remedy="`preceptor label` makes one when it starts")
 
 
-def _unreachable(url: URL, error: DBAPIError) -> UserError:
+def unreachable(url: URL, error: DBAPIError) -> UserError:
+    """What a database answered, for people."""
     reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
     if url.drivername == "sqlite":
         return UserError(
@@ -159,5 +161,5 @@ def _unreachable(url: URL, error: DBAPIError) -> UserError:
     place = url.render_as_string(hide_password=True).replace("+psycopg", "")
     return UserError(
         f"cannot reach the store at {place}: {reason}",
-        remedy="check that the server runs, and the user, password and database in --store",
+        remedy="check that the server runs, and the user, password and database in the URL",
     )

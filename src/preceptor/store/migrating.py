@@ -19,11 +19,7 @@ def migrate(connection: Connection) -> None:
     Raises:
         UserError: a later version of the package wrote the store.
     """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    script = ScriptDirectory.from_config(config)
-    if _revision(connection) == script.get_current_head():
+    if is_current(connection):
         connection.rollback()
         return
     connection.rollback()
@@ -32,16 +28,38 @@ def migrate(connection: Connection) -> None:
     with connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7303014)"))
-        seen = _revision(connection)
-        known = {revision.revision for revision in script.walk_revisions()}
+        seen = revision(connection)
+        known = {one.revision for one in _script(connection).walk_revisions()}
         if seen is not None and seen not in known:
             raise UserError(
                 f"the store is of a later version (revision {seen})",
                 file=connection.engine.url.database,
                 remedy="upgrade preceptor, or open a backup of the store",
             )
-        command.upgrade(config, "head")
+        upgrade(connection)
 
 
-def _revision(connection: Connection) -> str | None:
+def upgrade(connection: Connection) -> None:
+    """Run the revisions that are missing, in the transaction that has begun."""
+    command.upgrade(_config(connection), "head")
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether a store is of this version of the package."""
+    return revision(connection) == _script(connection).get_current_head()
+
+
+def revision(connection: Connection) -> str | None:
+    """The last revision that a store has seen; None when it has seen none."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _script(connection: Connection) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(connection))

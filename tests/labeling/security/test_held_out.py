@@ -16,6 +16,7 @@ from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.labeling.tasks import kinds
 from preceptor.pipeline.human import HumanFeedback
 from preceptor.pipeline.recipe import Recipe
+from preceptor.records.withdrawn import Withdrawn
 from preceptor.store import Database
 from tests.labeling.people import add_people, add_ranking_stage, ranked
 from tests.labeling.rooms import SECRET, Program
@@ -87,7 +88,7 @@ def test_nothing_that_they_wrote_is_in_what_trains(store: Database, tmp_path: Pa
     assert Follower(store, Echo()).catch_up() == 2
     for name in ("anna", "bert", "hugo"):
         work_through(Program(room, name), is_marked=False)
-    written = {one.path.name: one for one in export_artifacts(store, tmp_path, time.time())}
+    written = {one.path.name: one for one in export_artifacts(store, tmp_path, time.time(), Withdrawn.nobody())}
     held_out = {name for name in written if "held-out" in name}
     assert held_out
     assert set(written) - held_out
@@ -138,7 +139,7 @@ def test_no_sql_makes_it_so(store: Database, tmp_path: Path) -> None:
     hana = Program(Room(store, SECRET), "hana")
     item = hana.send("POST", f"stages/{stage.id}/claim").json()
     assert hana.send("POST", f"items/{item['id']}/submit", {"content": ranked("ABCD")}).status_code == 200
-    (first, *_) = export_artifacts(store, tmp_path, time.time())
+    (first, *_) = export_artifacts(store, tmp_path, time.time(), Withdrawn.nobody())
     assert first.manifest.notes["labeler_group"] == "held_out"
     with store.write() as session:
         statement = "INSERT INTO exports (id, name, kind, purpose, salt, content_hash, created_at) VALUES "

@@ -59,7 +59,8 @@ def export(
     request: Request, format: Literal["artifacts", "csv", "datasets"] = Form(), me: Labeler = Depends(admin)
 ) -> Response:
     """All labels as a ZIP archive."""
-    archive = export_archive(room_of(request).database, format, time.time())
+    room = room_of(request)
+    archive = export_archive(room.database, format, time.time(), room.withdrawn)
     return Response(archive, media_type=ZIP, headers={"Content-Disposition": f'attachment; filename="{format}.zip"'})
 
 

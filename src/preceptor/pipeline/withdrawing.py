@@ -1,0 +1,210 @@
+"""`preceptor withdraw`: somebody's rows stay out of all that is made from now on, and what has them in it is listed."""
+
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import select
+
+from preceptor.errors import UserError
+from preceptor.labeling.gathering import pseudonym
+from preceptor.labeling.project import store_url
+from preceptor.pipeline.memory import Memory, Thing
+from preceptor.records import KINDS, Record
+from preceptor.records.withdrawn import FILE, Tombstone, Withdrawn, people_of
+from preceptor.store import Database
+from preceptor.store.tables import Export, Labeler
+
+ROOM, DATA = "room:", "data:"
+"""What may stand before a labeler: an account of the labelling room, or an id in the data."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who withdraws."""
+
+    role: Literal["user", "labeler"]
+    names: frozenset[str]
+    """What they are called in artifacts."""
+    account: int | None
+    """Their account in the labelling room."""
+    meaning: str
+    """The same in words."""
+
+    def marks(self, withdrawn: Withdrawn) -> frozenset[str]:
+        """By what a tombstone knows them."""
+        names = {withdrawn.mark(self.role, name) for name in self.names}
+        return frozenset(
+            names | ({withdrawn.mark("account", str(self.account))} if self.account is not None else set())
+        )
+
+    def has(self, row: Record) -> bool:
+        """Whether a row is theirs."""
+        return any(role == self.role and name in self.names for role, name, _ in people_of(row))
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """What has somebody's rows in it."""
+
+    person: Person
+    rows: dict[str, tuple[int, int]]
+    """Place of an artifact → number of their rows, and of all."""
+    trained: list[str]
+    """Models that were trained on such an artifact."""
+    derived: list[str]
+    """Models and artifacts that were made with such a model."""
+    unknown: list[str]
+    """Models that were made from artifacts that are gone: whether those had rows of theirs, nobody can tell."""
+    since: float | None
+    """When they had withdrawn before, if they had."""
+
+    def lines(self) -> Iterator[str]:
+        """The same for people."""
+        yield f"{self.person.meaning}: withdrawn" + ("" if self.since is None else f" before, on {_day(self.since)}")
+        yield "Their rows stay out of all that is imported, exported and made from now on."
+        if not self.rows:
+            yield "There is no row of theirs now. If there should be one, look whether the name is right."
+        yield "artifacts with rows of theirs:"
+        yield from _listed([f"{place}: {num:,} of {of:,} rows" for place, (num, of) in self.rows.items()])
+        yield "models trained on such an artifact:"
+        yield from _listed(self.trained)
+        yield "made with such a model:"
+        yield from _listed(self.derived)
+        if self.unknown:
+            yield "made from artifacts that are gone, so that nobody can tell:"
+            yield from _listed(self.unknown)
+        yield f"{FILE} keeps their tombstone; what is listed stays until it is made again or you remove it."
+
+
+def withdraw(project: Path, store: str | None, *, user: str | None = None, labeler: str | None = None) -> Withdrawal:
+    """Put up a tombstone for a user or a labeler, and list what has rows of theirs in it.
+
+    Raises:
+        UserError: it is no project, not one of the two was given, or it is not clear who is meant.
+    """
+    if (user is None) == (labeler is None):
+        raise UserError("who withdraws?", remedy="give either --user or --labeler")
+    memory = Memory.of(project)
+    person = _user(user) if user is not None else _labeler(str(labeler), memory, _rooms_store(project, store))
+    found = {thing.key: _count(memory, thing, person) for thing in memory.things.values() if thing.kind == "artifact"}
+    rows = {memory.things[key].place: counts for key, counts in found.items() if counts[0]}
+    withdrawn = Withdrawn.of(project)
+    before = [stone for stone in withdrawn.kept.stones if not person.marks(withdrawn).isdisjoint(stone.marks)]
+    held = {(place, content) for stone in before for place, content in stone.artifacts.items()}
+    held |= {(memory.things[key].place, memory.things[key].content) for key, counts in found.items() if counts[0]}
+    if not person.marks(withdrawn) <= {mark for stone in before for mark in stone.marks}:
+        marks = tuple(sorted(person.marks(withdrawn)))
+        stone = Tombstone(role=person.role, marks=marks, withdrawn_at=time.time(), artifacts=dict(sorted(held)))
+        withdrawn.bury(project, stone)
+    return Withdrawal(person, rows, *_reached(memory, {content for _, content in held}), _since(before))
+
+
+def _user(text: str) -> Person:
+    return Person("user", frozenset({text}), None, f"user '{text}', as the data names them")
+
+
+def _labeler(text: str, memory: Memory, database: Database | None) -> Person:
+    """Who is meant: an account by its number or by a pseudonym of any release, or a labeler as the data names them."""
+    name = text.removeprefix(ROOM).removeprefix(DATA)
+    account = None if text.startswith(DATA) or database is None else _account(database, name)
+    is_in_data = not text.startswith(ROOM) and _is_labeler(memory, name)
+    if text.startswith(ROOM) and account is None:
+        raise UserError(f"the labelling room has no account {name}", remedy="its page People shows the numbers")
+    if account is None:
+        return Person("labeler", frozenset({name}), None, f"labeler '{name}', as the data names them")
+    names = _pseudonyms(database, account) if database is not None else frozenset()
+    if is_in_data and name not in names:
+        raise UserError(
+            f"'{name}' is an account of the labelling room, and somebody else in the data",
+            remedy=f"say --labeler {ROOM}{name} or --labeler {DATA}{name}",
+        )
+    releases = f"{len(names)} pseudonyms" if names else "never exported"
+    return Person("labeler", names, account, f"labeler {account} of the labelling room ({releases})")
+
+
+def _rooms_store(project: Path, store: str | None) -> Database | None:
+    """The labelling room's store, if the project has one."""
+    url = store_url(project, store)
+    if store is None and not Path(url.removeprefix("sqlite:///")).exists():
+        return None
+    return Database.open(url, create=False)
+
+
+def _account(database: Database, name: str) -> int | None:
+    """The account of a number, or of a pseudonym of any release."""
+    with database.read() as session:
+        ids = session.scalars(select(Labeler.id)).all()
+    if name.isdecimal():
+        return int(name) if int(name) in ids else None
+    return next((account for account in ids if name in _pseudonyms(database, account)), None)
+
+
+def _pseudonyms(database: Database, account: int) -> frozenset[str]:
+    """What an account is called in all releases."""
+    with database.read() as session:
+        salts = session.scalars(select(Export.salt).distinct()).all()
+    return frozenset(pseudonym(salt, account) for salt in salts)
+
+
+def _is_labeler(memory: Memory, name: str) -> bool:
+    person = Person("labeler", frozenset({name}), None, "")
+    artifacts = (thing for thing in memory.things.values() if thing.kind == "artifact")
+    return any(person.has(row) for thing in artifacts for row in _records(memory, thing))
+
+
+def _count(memory: Memory, thing: Thing, person: Person) -> tuple[int, int]:
+    theirs = [person.has(row) for row in _records(memory, thing)]
+    return sum(theirs), len(theirs)
+
+
+def _records(memory: Memory, thing: Thing) -> Iterator[Record]:
+    """An artifact's rows, one by one; of a kind that no record is known for, none: nobody is named in those."""
+    record = KINDS.get(thing.manifest.kind) if thing.manifest else None
+    if record is not None:
+        with (memory.project / thing.place / "rows.jsonl").open("rb") as file:
+            for line in file:
+                yield record.model_validate_json(line)
+
+
+def _reached(memory: Memory, held: Collection[str]) -> tuple[list[str], list[str], list[str]]:
+    """Models trained on what has such a content hash; what was made with them; models of which nobody can tell.
+
+    An artifact without such rows passes nothing on, even if it was made from one that has them: theirs were not taken.
+    """
+    trained, unknown = [], []
+    for thing in memory.things.values():
+        if thing.kind not in ("artifact", "model", "unfinished"):
+            continue
+        parents = memory.parents(thing)
+        if thing.kind != "artifact" and any(parent.content in held for parent in parents):
+            trained.append(thing)
+        elif thing.kind != "artifact" and any(parent.kind == "replaced" for parent in parents):
+            unknown.append(thing)
+    derived: dict[str, Thing] = {}
+    waiting = list(trained)
+    while waiting:
+        for child in memory.children(waiting.pop()):
+            if child.key not in derived and child not in trained:
+                derived[child.key] = child
+                waiting.append(child)
+    left = [thing for thing in unknown if thing.key not in derived]
+    return _named(trained), _named(list(derived.values())), _named(left)
+
+
+def _named(things: list[Thing]) -> list[str]:
+    return sorted(f"{thing.place} ({thing.latest})" if thing.latest else thing.place for thing in things)
+
+
+def _since(stones: list[Tombstone]) -> float | None:
+    return min((stone.withdrawn_at for stone in stones), default=None)
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+
+
+def _listed(lines: list[str]) -> list[str]:
+    return [f"  {line}" for line in lines] or ["  none"]
