@@ -95,7 +95,9 @@ class Columns(Format):
     def _metadata(self, item: Item) -> dict[str, Any]:
         for column in self.config.metadata:
             if column not in item.value:
-                raise item.bad(f"no field '{column}'", f"is missing; this row has {', '.join(item.value)}", field=column)
+                raise item.bad(
+                    f"no field '{column}'", f"is missing; this row has {', '.join(item.value)}", field=column
+                )
         kept = {column: item.value[column] for column in self.config.metadata}
         time = self._text(item, "time")
         return kept if time is None else kept | {"time": time}
@@ -106,13 +108,17 @@ class Columns(Format):
         if given is None:
             return next((name for name in KNOWN[field] if name in item.value), None)
         if given not in item.value:
-            raise item.bad(f"no field '{given}'", f"is missing; this row has {', '.join(item.value)}", field=given)
+            raise _missing(item, given)
         return str(given)
 
     def _text(self, item: Item, field: str) -> str | None:
         name = self._column(item, field)
         value = None if name is None else item.name(name)
         return value or None
+
+
+def _missing(item: Item, column: str) -> BadRow:
+    return item.bad(f"no field '{column}'", f"is missing; this row has {', '.join(item.value)}", field=column)
 
 
 def _table_items(path: Path) -> Iterator[Item | BadRow]:
