@@ -1,4 +1,4 @@
-"""Prompt sets out of the store: the steps, the pool that `preceptor run` reads, the sets, their tables and their card."""
+"""Prompt sets out of the store: the steps, the pool that `preceptor run` reads, the sets, their tables and card."""
 
 from collections import Counter
 from collections.abc import Callable

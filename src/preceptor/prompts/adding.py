@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import insert, select
@@ -51,7 +52,7 @@ class Source:
 
 @dataclass
 class Added:
-    """What became of a file."""
+    """What became of a file, over all times that it was added."""
 
     num_read: int = 0
     """Raw rows."""
@@ -72,7 +73,7 @@ def add_prompts(database: Database, source: Source, rows: Iterable[Given], *, sk
         UserError: a row is refused, unless `skip_bad` counts it; batches before it stay.
     """
     file, salt = _begin(database, source)
-    added = Added(file.num_read, refused=dict(file.refused), was_done=file.is_done)
+    added = Added(file.num_read, file.num_added, refused=dict(file.refused), was_done=file.is_done)
     if file.is_done:
         return added
     remaining = islice(iter(rows), file.num_read, None)
@@ -111,8 +112,8 @@ def _begin(database: Database, source: Source) -> tuple[PromptFile, str]:
         file = session.scalar(known)
         if file is None:
             file = PromptFile(
-                name=source.name, content_hash=source.content_hash, options_hash=options_hash, format=source.format,
-                options=dict(source.options), num_read=0, num_added=0, refused={}, is_done=False,
+                name=Path(source.name).name, content_hash=source.content_hash, options_hash=options_hash,
+                format=source.format, options=dict(source.options), num_read=0, num_added=0, refused={}, is_done=False,
                 created_at=time.time(),
             )  # fmt: skip
             session.add(file)
@@ -207,4 +208,4 @@ def _count(added: Added, reason: str, line: int) -> None:
 def _note(session: Session, file_id: int, added: Added) -> None:
     """Keep how far the file is, in the transaction of the rows themselves."""
     file = session.get_one(PromptFile, file_id)
-    file.num_read, file.num_added, file.refused = added.num_read, file.num_added, dict(added.refused)
+    file.num_read, file.num_added, file.refused = added.num_read, added.num_added, dict(added.refused)

@@ -13,8 +13,8 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 TEXT = """\
 # Prompts
 
-{num:,} prompts in {num_sets} sets, made by preceptor {version} from {num_raw:,} raw prompts as in Ouyang et al. 2022, section
-3.2. Users are pseudonyms. No user and no text of one split is in another; that was read off these files.
+{num:,} prompts in {num_sets} sets, made by preceptor {version} from {num_raw:,} raw prompts as in Ouyang et al.
+2022, section 3.2. Users are pseudonyms. No user and no text of one split is in another; that was read off these files.
 
 ## How they were made
 

@@ -1,7 +1,7 @@
 """Few-shot prompts: an instruction, solved examples, and one that is left to solve.
 
-A prompt is one where its last part is left open after a label or an arrow (`A:`, `->`), and at least two parts before it
-are built like it and are not left open. What cannot be told apart is left whole.
+A prompt is one where its last part is left open after a label or an arrow (`A:`, `->`), and at least two parts before
+it are built like it and are not left open. What cannot be told apart is left whole.
 """
 
 import hashlib

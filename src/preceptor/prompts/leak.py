@@ -34,5 +34,5 @@ def _leak(path: Path, what: str, first: str, second: str) -> UserError:
     return UserError(
         f"{what} is both in {first} and in {second}",
         file=path,
-        remedy="keep exact duplicates out (prompts.build.exact: true), and import no prompts beside those that are built",
+        remedy="keep `prompts.build.exact` on, and bring all prompts in by `preceptor prompts add`",
     )

@@ -1,4 +1,4 @@
-"""What the prompt sets hold, in tables like those of Ouyang et al. 2022: 6 (sizes), 1 (use cases), 9 to 11 (lengths)."""
+"""What the prompt sets hold, in tables like 6 (sizes), 1 (use cases) and 9 to 11 (lengths) of Ouyang et al. 2022."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
