@@ -10,6 +10,7 @@ import yaml
 from sqlalchemy import delete
 
 from preceptor.errors import UserError
+from preceptor.prompts.adding import pseudonym
 from preceptor.prompts.leak import check_leak
 from preceptor.records import Message, Prompt, read_artifact, read_manifest, write_artifact
 from preceptor.simulation.world import World
@@ -125,10 +126,8 @@ def test_a_user_who_is_removed_was_never_there(project: Path, tmp_path: Path) ->
     assert hashes(project) != without
     store = open_store(project)
     with store.write() as session:
-        salt = "fixed"
-        from preceptor.prompts.adding import pseudonym
-
-        session.execute(delete(RawPrompt).where(RawPrompt.user == pseudonym(salt, "gone@example.org")))
+        gone = pseudonym("fixed", "gone@example.org")
+        session.execute(delete(RawPrompt).where(RawPrompt.user == gone))
     store.close()
     build(project)
     assert hashes(project) == without
