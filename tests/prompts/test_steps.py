@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preceptor.prompts.config import BuildConfig
-from preceptor.prompts.making import made_prompts
+from preceptor.prompts.making import Made, made_prompts, treat_private
 from preceptor.prompts.raw import Raw
 from preceptor.prompts.steps import Decisions, Drop, decide
 from preceptor.records import Prompt
@@ -24,7 +24,9 @@ ROWS = st.lists(st.tuples(TEXTS.map(" ".join), USERS), max_size=40).map(lambda r
 def built(rows: list[Raw], config: BuildConfig, seed: int = 0) -> tuple[list[Prompt], list[Drop]]:
     ordered = in_order(rows)
     decisions = decide(ordered, config, seed)
-    return list(made_prompts(ordered, decisions, Counter())), list(decisions.logged())
+    treatment, made = treat_private(ordered, decisions, config.private), Made()
+    kept = list(made_prompts(ordered, decisions, treatment, config, made))
+    return kept, [*decisions.logged(), *made.drops]
 
 
 def steps(decisions: Decisions) -> dict[str, int]:
@@ -129,3 +131,22 @@ def test_steps_are_counted_one_after_the_other() -> None:
         "exact duplicate": 1, "long common prefix": 0, "near duplicate": 0, "more prompts of one user": 0,
     }  # fmt: skip
     assert [read for _, read, _ in decisions.steps] == [3, 2, 2, 2]
+
+
+def test_personal_data_is_treated_on_the_train_split_and_nowhere_else() -> None:
+    rows = [raw(f"Write to someone{number}@example.org please", f"u{number}") for number in range(60)]
+    rows += [raw(f"My card is 4111 1111 1111 1111, number {number}?", f"v{number}") for number in range(60)]
+    kept, drops = built(rows, OFF)
+    for prompt in kept:
+        assert ("[EMAIL]" in prompt.text) == (prompt.split == "train" and "Write" in prompt.text)
+    assert {prompt.split for prompt in kept if "card" in prompt.text} == {"valid", "test"}
+    assert {drop.step for drop in drops} == {"personal data"}
+    assert len(kept) + len(drops) == len(rows)
+
+
+def test_languages_are_counted_and_can_be_chosen() -> None:
+    rows = [raw("Wie wird das Wetter morgen in den Bergen sein?"), raw("What will the weather be like tomorrow?")]
+    assert len(built(rows, OFF)[0]) == 2
+    kept, (drop,) = built(rows, only(languages=("en",)))
+    assert [prompt.text for prompt in kept] == ["What will the weather be like tomorrow?"]
+    assert drop.step == "language"

@@ -6,6 +6,7 @@ import yaml
 from pydantic import JsonValue
 
 from preceptor import __version__
+from preceptor.prompts.private_report import PrivacyReport
 from preceptor.prompts.tables import Table
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -29,6 +30,10 @@ Each step is a section of the recipe under `prompts.build`; with a step off, wha
 ## What is in them
 
 {tables}
+
+## Personal data, masked
+
+{examples}
 """
 
 
@@ -38,7 +43,8 @@ def data_card(
     tables: Sequence[Table],
     num_raw: int,
     recipe: Mapping[str, JsonValue],
-    languages: Sequence[str] = (),
+    languages: Sequence[str],
+    report: PrivacyReport,
 ) -> str:
     """The card, for a folder that holds each set NAME as `prompts-NAME/rows.jsonl`."""
     num = sum(sets.values())
@@ -47,9 +53,10 @@ def data_card(
         "task_categories": ["text-generation"],
         "tags": ["rlhf", "prompts", "preceptor"],
         "size_categories": [next((name for most, name in SIZES if num < most), "1M<n<10M")],
-        **({"language": list(languages)} if languages else {}),
+        "language": list(languages),
         "configs": [{"config_name": name, "data_files": f"prompts-{name}/rows.jsonl"} for name in sets],
     }
+    examples = [f"- `{text}`" for one in report.kinds.values() for text in one.examples]
     text = TEXT.format(
         num=num,
         num_sets=len(sets),
@@ -57,6 +64,8 @@ def data_card(
         num_raw=num_raw,
         steps=steps.markdown(),
         recipe=yaml.safe_dump(dict(recipe), sort_keys=False),
+        examples="\n".join(f"- `{text}`" for one in report.kinds.values() for text in one.examples)
+        or "None was found.",
         tables="\n\n".join(table.markdown() for table in tables),
     )
     return f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---\n\n{text}"

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
+from preceptor.prompts.private import PrivacyConfig
 from preceptor.records import Split
 
 
@@ -61,3 +62,7 @@ class BuildConfig(BaseConfig):
     """Most prompts of one user (section 3.2); null is no limit."""
     split: SplitShares = SplitShares()
     """Train, valid and test parts, by user."""
+    private: PrivacyConfig = PrivacyConfig()
+    """Personal data in prompts of the train split (section 3.2); the other splits are not trained on."""
+    languages: tuple[str, ...] = ()
+    """Languages to keep, as ISO 639-1 codes such as `en`; none keeps all. Their shares are told either way."""

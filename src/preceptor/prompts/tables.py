@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from preceptor.prompts.private_report import PrivacyReport
 from preceptor.records import USE_CASES, Prompt
+
+MOST_LANGUAGES = 20
 
 Sets = Mapping[str, Sequence[Prompt]]
 Rows = list[tuple[str, ...]]
@@ -69,6 +72,25 @@ def length_tables(sets: Sets, length: Callable[[Prompt], int], unit: str) -> lis
         )
         for by, parts in groups.items()
     ]
+
+
+def private_table(report: PrivacyReport) -> Table:
+    """What was found of each kind of personal data in messages of the train split, and what was done."""
+    lines: Rows = [
+        (kind, one.action, f"{one.num_found:,}", f"{one.num_prompts:,}") for kind, one in report.kinds.items()
+    ]
+    title = f"Personal data in {report.num_prompts:,} messages of the train split"
+    return Table(title, ("kind", "action", "found", "messages"), lines)
+
+
+def languages_table(languages: Mapping[str, int]) -> Table:
+    """Prompts by language, the most frequent first."""
+    total = sum(languages.values())
+    order = sorted(languages.items(), key=lambda one: (-one[1], one[0]))
+    lines: Rows = [(code, f"{num:,}", f"{100 * num / total:.1f} %") for code, num in order[:MOST_LANGUAGES]]
+    if rest := sum(num for _, num in order[MOST_LANGUAGES:]):
+        lines.append((f"{len(order) - MOST_LANGUAGES} others", f"{rest:,}", f"{100 * rest / total:.1f} %"))
+    return Table("Languages", ("language", "prompts", "share"), lines)
 
 
 def _parts(sets: Sets) -> dict[str, list[Prompt]]:
