@@ -23,6 +23,7 @@ from preceptor.pipeline.recipe import Recipe
 from preceptor.records import KINDS, Labeler, Manifest, Message, Response, ResponseToxicity, Sampling, Turn
 from preceptor.runs.lineage import Lineage
 from preceptor.simulation import base_model, corpus, judge
+from preceptor.prompts.private import PrivacyConfig
 from preceptor.simulation.answers import GENERAL_FLAWS, PARTICULAR_FLAWS
 from preceptor.simulation.knowledge import TABLES
 from preceptor.simulation.labeler_agreement import TARGET_AGREEMENT
@@ -63,6 +64,12 @@ EVALUATION_HEAD = """\
 
 Settings of the evaluations when they are called from Python (`preceptor.evals`). The pipeline uses their defaults; what
 it lets you choose is under `evaluation` above.
+"""
+
+PRIVACY_HEAD = """\
+## Personal data
+
+What `preceptor.prompts.private.treat` does about each kind; see `prompts.md`.
 """
 
 LABELING_HEAD = """\
@@ -121,6 +128,7 @@ def config_page() -> str:
     parts.append(
         section("`reward_accuracy`", flat(AccuracyConfig.__doc__), table(AccuracyConfig, AccuracyConfig(), ""))
     )
+    parts += [PRIVACY_HEAD, f"{flat(PrivacyConfig.__doc__)}\n\n{table(PrivacyConfig, PrivacyConfig(), '')}\n"]
     parts += [
         LABELING_HEAD,
         section("All kinds", flat(StageSettings.__doc__), table(StageSettings, StageSettings(), "")),

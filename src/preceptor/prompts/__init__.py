@@ -1,0 +1,1 @@
+"""From raw prompts to clean prompt sets."""
