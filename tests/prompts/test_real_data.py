@@ -15,8 +15,11 @@ def test_real_prompts_and_simulated_ones(shared_data: Path, tmp_path: Path) -> N
     project = tmp_path / "project"
     assert preceptor("init", project).code == 0
     world = tmp_path / "world.jsonl"
-    rows = [{"messages": [message.model_dump() for message in prompt.messages], "user": prompt.user,
-             "source": prompt.source, "use_case": prompt.use_case} for prompt in World().prompts(400, seed=3)]  # fmt: skip
+    rows = [
+        {"messages": [message.model_dump() for message in one.messages], "user": one.user, "source": one.source,
+         "use_case": one.use_case}
+        for one in World().prompts(250, seed=3)
+    ]  # fmt: skip
     world.write_text("\n".join(map(json.dumps, rows)))
     questions = sorted((shared_data / "fairytaleqa/data-by-train-split/questions/test").glob("*.csv"))
     for files, options in (
@@ -34,7 +37,7 @@ def test_real_prompts_and_simulated_ones(shared_data: Path, tmp_path: Path) -> N
     assert outcome.code == 0, outcome.said
     pool = read_manifest(project / "data" / "prompts-built")
     read = [step["read"] for step in pool.notes["steps"]]
-    assert read[0] > 2500 + 400
+    assert read[0] > 2500 + 250
     assert pool.num_rows == read[0] - sum(pool.dropped.values())
     assert pool.dropped["long common prefix"] > 100, "the questions of a tree begin alike"
     users = check_leak([project / "artifacts" / f"prompts-{name}" for name in SETS])
