@@ -68,7 +68,7 @@ def build_prompts(project: Project, store: str | None = None) -> Built:
     tables.append(languages_table(made.languages))
     card = data_card(
         {name: len(rows) for name, rows in sets.items()}, tables[0], tables[1:], len(decisions.keys),
-        project.recipe.prompts.model_dump(mode="json"), sorted(set(made.languages) - {"und"}), treatment.report,
+        project.recipe.prompts.model_dump(mode="json"), sorted(set(made.languages) - {"und", "zxx"}), treatment.report,
     )  # fmt: skip
     (project.directory / "artifacts" / "README.md").write_text(card, encoding="utf-8")
     return Built(pool, sets, tables)
