@@ -12,7 +12,6 @@ from preceptor.errors import UserError, Waiting
 from preceptor.process import tune_process
 
 if TYPE_CHECKING:
-    from preceptor.labeling.intake import Plan
     from preceptor.reporting.data import ReportData
 
 CHANGED = 1
@@ -188,9 +187,10 @@ def label(
     from preceptor.labeling.intake import Watch
     from preceptor.labeling.model import model_to_talk_with
     from preceptor.labeling.server import Address, open_room, serve
+    from preceptor.pipeline.labels import plan_of
 
     room = open_room(project, store, root_path, model_to_talk_with(model, model_url))
-    watch = Watch(room.database, project / "todo", _plan(project), typer.echo)
+    watch = Watch(room.database, project / "todo", plan_of(project), typer.echo)
     serve(room, Address(host, port, root_path), typer.echo, [watch])
 
 
@@ -316,16 +316,6 @@ def build(project: ProjectOption = Path("."), store: StoreOption = None, set_: S
     for table in built.tables:
         print_table(table.title, table.head, table.rows)
     typer.echo(f"data card: {project / 'artifacts' / 'README.md'}")
-
-
-def _plan(project: Path) -> "Plan":
-    """Who labels how much, by the project's recipe."""
-    from preceptor.config import load_section
-    from preceptor.labeling.intake import Plan
-    from preceptor.pipeline.labels import LabelsConfig
-
-    labels = load_section(LabelsConfig, project / "recipe.yaml", "labels")
-    return Plan(labels.held_out_share, labels.labelers_per_test_prompt)
 
 
 labels_app = typer.Typer(help="Bring out what people labeled.", no_args_is_help=True)

@@ -16,6 +16,7 @@ from preceptor.labeling.gathering import gather
 from preceptor.records.withdrawn import Withdrawn
 from preceptor.store import Database, copying
 from preceptor.store.copying import copy_store
+from preceptor.store.prompt_tables import PromptFile, RawPrompt
 from preceptor.store.tables import (
     Addressee,
     Adjudication,
@@ -74,6 +75,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Skip(item_id=first.item_id, labeler_id=anna.id, reason="", created_at=0.0),
             Adjudication(item_id=first.item_id, decided_by=ada.id, answer_id=first.id, note=HARD, created_at=0.0),
             Guideline(name="long", version=1, text=HARD * 20_000, note="", created_at=0.0),
+            PromptFile(name=HARD, content_hash="c", options_hash="o", format="own", options={HARD: 1}, created_at=0.0),
+            RawPrompt(key="k", file_id=1, line=1, given_id=HARD, user=HARD, source="customer", use_case=None,
+                      messages=[{"role": "user", "content": HARD}], details={}),
             Setting(name="a", value={"z": 1, "a": 2, "deep": {"nul": "\0", "half": "\ud800"}}),
         ])  # fmt: skip
         session.execute(update(Labeler).where(Labeler.name == "hugo").values(name=None, deleted_at=2.0))

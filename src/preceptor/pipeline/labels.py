@@ -1,8 +1,14 @@
 """The recipe's section on labels; apart, so that the labelling room can read it without the stages."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
-from preceptor.config import BaseConfig
+from preceptor.config import BaseConfig, load_section
+
+if TYPE_CHECKING:
+    from preceptor.labeling.intake import Plan
 
 
 class LabelsConfig(BaseConfig):
@@ -27,3 +33,11 @@ class LabelsConfig(BaseConfig):
     """Human feedback: the reward model waits for so many."""
     min_evaluations: int = Field(default=100, ge=2)
     """Human feedback: the report waits for so many rankings of the policies' responses by held-out labelers."""
+
+
+def plan_of(project: Path) -> "Plan":
+    """How much of a project's work goes to whom."""
+    from preceptor.labeling.intake import Plan  # the recipe must not load the labelling room
+
+    labels = load_section(LabelsConfig, project / "recipe.yaml", "labels")
+    return Plan(labels.held_out_share, labels.labelers_per_test_prompt)
