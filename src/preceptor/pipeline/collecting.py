@@ -29,11 +29,15 @@ def choose_feedback(project: Project) -> Feedback:
 def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
     """All prompts, shared out by user; and pretraining text, a part kept apart to measure the alignment tax.
 
-    Prompts that are too long are left out of the sets, counted and said; where they came from they stay.
+    Prompts that are too long are left out, counted and said; where they came from they stay.
     """
     recipe = project.recipe
-    room = Room.of(recipe, str(base_model(project)))
-    sets = _fitting(project, feedback, draw_sets(feedback.prompts(), recipe), room)
+    found, changed = feedback.prompts(), Counter[str]()
+    prompts = fitting_prompts(found, Room.of(recipe, str(base_model(project))), changed)
+    project.tell_dropped("prompts", changed, len(found))
+    sets = draw_sets(prompts, recipe)
+    if changed:
+        project.keep("prompts", prompts, "prompts", project.note(feedback.sources(prompts)), changed)
     texts = feedback.documents()
     parents = project.note(feedback.sources(texts))
     cut = len(texts) - len(texts) // 11
@@ -42,23 +46,6 @@ def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str,
         "held_out": project.keep("documents-held-out", texts[cut:], "documents", parents),
     }
     return sets, documents
-
-
-def _fitting(project: Project, feedback: Feedback, sets: PromptSets, room: Room) -> PromptSets:
-    """The sets without prompts that are too long: who drew them need not know the model."""
-    changed: Counter[str] = Counter()
-    fitting = PromptSets(
-        fitting_prompts(sets.sft, room, changed),
-        [fitting_prompts(rows, room, changed) for rows in sets.reward],
-        fitting_prompts(sets.rl, room, changed),
-        fitting_prompts(sets.test, room, changed),
-    )
-    project.tell_dropped("prompts", changed, len(sets.all()))
-    fitting.check(len(fitting.all()))
-    if changed:
-        kept = fitting.all()
-        project.keep("prompts", kept, "prompts", project.note(feedback.sources(kept)), changed)
-    return fitting
 
 
 def demonstrations(

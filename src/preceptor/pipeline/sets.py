@@ -22,10 +22,6 @@ class PromptSets:
     """Train."""
     test: list[Prompt]
 
-    def all(self) -> list[Prompt]:
-        """Every prompt of every set."""
-        return [row for rows in self.named().values() for row in rows]
-
     def named(self) -> dict[str, list[Prompt]]:
         """The sets by their names; with several rounds those of the reward model are numbered."""
         names = [f"reward-{number}" if len(self.reward) > 1 else "reward" for number in range(1, len(self.reward) + 1)]
