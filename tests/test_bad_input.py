@@ -254,11 +254,11 @@ def test_prompts_longer_than_the_context_are_left_out_of_every_stage_and_counted
     outcome = preceptor("run", "--project", project, "--force", "a test", "--set", "rl.ppo_ptx.num_steps=1")
     said = re.sub(r"\s+", " ", outcome.said)
     assert outcome.code == 0, outcome.said
-    assert "prompts: 23 of 151 left out: prompt leaves no room for a response in the model's context" in said
+    assert "prompts: 11 of 74 left out: prompt leaves no room for a response in the model's context" in said
     assert "demonstrations: 5 of 55 left out" in said
     assert "16 left out: response longer than max_tokens" in said
     manifest = json.loads((project / "artifacts" / "prompts" / "manifest.json").read_text())
-    assert manifest["dropped"] == {"prompt leaves no room for a response in the model's context": 23}
+    assert manifest["dropped"] == {"prompt leaves no room for a response in the model's context": 11}
     for name in ("prompts-sft", "prompts-reward", "prompts-rl", "prompts-test"):
         rows = read_artifact(project / "artifacts" / name, Prompt).rows
         assert rows

@@ -240,8 +240,7 @@ def verify(project: ProjectOption = Path(".")) -> None:
     from preceptor.pipeline.verifying import verify as verify_project
 
     verified = verify_project(project)
-    for line in verified.lines():
-        typer.echo(line)
+    typer.echo("\n".join(verified.lines()))
     if verified.findings:
         raise typer.Exit(CHANGED)
 
@@ -251,19 +250,14 @@ def withdraw(
     project: ProjectOption = Path("."),
     user: Annotated[str | None, typer.Option(help="A user, by the id that came with the data.")] = None,
     labeler: Annotated[
-        str | None,
-        typer.Option(
-            help="A labeler: the number of the account in the labelling room, a pseudonym of an export, or the id that "
-            "came with the data. Where that may be two people: room:7 or data:7."
-        ),
+        str | None, typer.Option(help="A labeler: account's number, pseudonym, or id in the data (room:7, data:7).")
     ] = None,
     store: StoreOption = None,
 ) -> None:
     """Keep what somebody wrote out of all that is made from now on, and list what has it in it."""
     from preceptor.pipeline.withdrawing import withdraw as withdraw_from
 
-    for line in withdraw_from(project, store, user=user, labeler=labeler).lines():
-        typer.echo(line)
+    typer.echo("\n".join(withdraw_from(project, store, user=user, labeler=labeler).lines()))
 
 
 @app.command()
@@ -277,6 +271,45 @@ def pretrain(
     from preceptor.simulation.base_model import pretrain as run_pretraining
 
     run_pretraining(directory, load_config(PretrainConfig, None, set_ or []))
+
+
+prompts_app = typer.Typer(help="Make prompt sets out of raw prompts.", no_args_is_help=True)
+app.add_typer(prompts_app, name="prompts")
+
+
+@prompts_app.command("add")
+def add_(
+    files: Annotated[list[Path], typer.Argument(help="Files of prompts, conversations or request logs.")],
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+    format: Annotated[str, typer.Option(help="Format; 'auto' looks at the file.")] = "auto",
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="Option of the format: KEY=VALUE (repeatable).")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Where they come from, such as labeler or customer.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option(help="Count and drop malformed rows instead of stopping at the first.")
+    ] = False,
+) -> None:
+    """Add raw prompts to the project's store; what is there already is left alone."""
+    from preceptor.pipeline.adding import add_files
+
+    add_files(
+        project, files, typer.echo,
+        store=store, format=format, options=option or [], source=source, skip_bad=skip_bad,
+    )  # fmt: skip
+
+
+@prompts_app.command()
+def build(project: ProjectOption = Path("."), store: StoreOption = None, set_: SetOption = None) -> None:
+    """Build the SFT, reward, RL and test sets out of the raw prompts, step by counted step."""
+    from preceptor.pipeline.building import build_prompts
+    from preceptor.reporting.terminal import print_table
+
+    built = build_prompts(open_project(project, set_), store)
+    for table in built.tables:
+        print_table(table.title, table.head, table.rows)
+    typer.echo(f"data card: {project / 'artifacts' / 'README.md'}")
 
 
 def _plan(project: Path) -> "Plan":

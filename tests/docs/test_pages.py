@@ -67,7 +67,13 @@ def test_the_readme_names_both_make_targets_and_the_markers_of_the_table() -> No
 
 
 def test_the_readme_names_every_format_and_every_page() -> None:
-    words = {"own": "own JSON lines", "pairs": "pairs in CSV", "hh": "HH-RLHF", "oasst": "OpenAssistant"}
+    words = {
+        "own": "own JSON lines",
+        "pairs": "pairs in CSV",
+        "hh": "HH-RLHF",
+        "oasst": "OpenAssistant",
+        "openai": "OpenAI-style",
+    }
     for name in formats():
         assert words.get(name, name).casefold().replace("-", " ") in README.casefold().replace("-", " "), name
     assert all(f"docs/{path.name}" in README for path in DOCS.glob("*.md"))

@@ -41,13 +41,16 @@ def texts_by_rank(ranking: Ranking) -> list[list[str]]:
 
 def test_the_registry_is_the_folder() -> None:
     assert set(formats()) == {
+        "columns",
         "dolly",
         "fine-grained",
         "hh",
         "oasst",
+        "openai",
         "own",
         "pairs",
         "self-instruct",
+        "sharegpt",
         "summarize",
         "trl",
     }

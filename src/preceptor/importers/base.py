@@ -15,7 +15,7 @@ from pydantic import Field
 from preceptor.config import BaseConfig
 from preceptor.importers.item import BadRow, Item
 from preceptor.importers.reading import json_items, stem
-from preceptor.records import Labeler, Message, Prompt, Ranking, Record, Response
+from preceptor.records import Demonstration, Labeler, Message, Prompt, Ranking, Rating, Record, Response
 
 OWN_SPLIT = "rows that name their split"
 """Count that lets an import keep the splits that its rows came with."""
@@ -62,6 +62,20 @@ class Format(ABC):
         Raises:
             BadRow: the row cannot be understood.
         """
+
+    def prompts(self, item: Item) -> Iterable[Prompt]:
+        """What is asked in one raw row, by people whose prompts are collected: the prompts of its records.
+
+        Raises:
+            BadRow: the row cannot be understood, or asks nothing.
+        """
+        for record in self.records(item):
+            if isinstance(record, Prompt):
+                yield record
+            elif isinstance(record, Demonstration | Ranking | Rating):
+                yield record.prompt
+            else:
+                raise item.bad("nothing asked", "holds no prompt")
 
     def read(self, path: Path) -> Iterator[Item | BadRow]:
         """Raw rows of a file; JSON unless a format says otherwise."""

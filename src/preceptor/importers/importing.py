@@ -47,7 +47,7 @@ def import_file(
     files = [file for path in paths for file in _files(path)]
     if not files:
         raise UserError("no file to import", remedy=f"give files, or a folder with {', '.join(ENDINGS)} files")
-    chosen = sniff(files[0]) if format in (None, "auto") else _named(str(format))
+    chosen = sniff(files[0]) if format in (None, "auto") else named_format(str(format))
     overrides = [*_overrides(options), *(["skip_bad=true"] if skip_bad else [])]
     importer = chosen(load_config(chosen.Config, overrides=overrides))
     collected = _Collected(importer)
@@ -170,7 +170,7 @@ class _Collected:
         try:
             made: list[Any] = list(self.importer.records(item))
         except ValidationError as error:
-            raise _malformed(item, error) from None
+            raise malformed(item, error) from None
         for row in made:
             kind = _kind(row)
             self.kind = self.kind or kind
@@ -183,7 +183,8 @@ class _Collected:
         return made
 
 
-def _malformed(item: Item, error: ValidationError) -> BadRow:
+def malformed(item: Item, error: ValidationError) -> BadRow:
+    """What is wrong with a row that makes no record."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or None
     problem = first["msg"].removeprefix("Value error, ")
@@ -223,7 +224,12 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _named(name: str) -> type[Format]:
+def named_format(name: str) -> type[Format]:
+    """The format of this name.
+
+    Raises:
+        UserError: there is none.
+    """
     found = formats()
     if name not in found:
         raise UserError(

@@ -1,10 +1,12 @@
 """What a project starts from: prompts shared out to the stages, pretraining text, demonstrations."""
 
+from collections import Counter
+
 from preceptor.pipeline.feedback import Feedback
 from preceptor.pipeline.fitting import Room, fitting_demonstrations, fitting_prompts
 from preceptor.pipeline.human import HumanFeedback
 from preceptor.pipeline.project import Project
-from preceptor.pipeline.sets import PromptSets, share_out
+from preceptor.pipeline.sets import PromptSets, draw_sets
 from preceptor.pipeline.stages import base_model
 from preceptor.records import Artifact, Demonstration, Document
 
@@ -27,15 +29,10 @@ def choose_feedback(project: Project) -> Feedback:
 def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
     """All prompts, shared out by user; and pretraining text, a part kept apart to measure the alignment tax.
 
-    Prompts that leave no room for a response in the model's context are left out, counted and said.
+    Prompts that are too long are left out of the sets, counted and said; where they came from they stay.
     """
     recipe = project.recipe
-    found = feedback.prompts()
-    prompts, dropped = fitting_prompts(found, Room.of(recipe, str(base_model(project))))
-    project.tell_dropped("prompts", dropped, len(found))
-    sets = share_out(prompts, recipe.prompts, recipe.seed, recipe.rounds)
-    if dropped:
-        project.keep("prompts", prompts, "prompts", project.note(feedback.sources(prompts)), dropped)
+    sets = _fitting(project, feedback, draw_sets(feedback.prompts(), recipe), Room.of(recipe, str(base_model(project))))
     texts = feedback.documents()
     parents = project.note(feedback.sources(texts))
     cut = len(texts) - len(texts) // 11
@@ -44,6 +41,23 @@ def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str,
         "held_out": project.keep("documents-held-out", texts[cut:], "documents", parents),
     }
     return sets, documents
+
+
+def _fitting(project: Project, feedback: Feedback, sets: PromptSets, room: Room) -> PromptSets:
+    """The sets without prompts that are too long: who drew them need not know the model."""
+    changed: Counter[str] = Counter()
+    fitting = PromptSets(
+        fitting_prompts(sets.sft, room, changed),
+        [fitting_prompts(rows, room, changed) for rows in sets.reward],
+        fitting_prompts(sets.rl, room, changed),
+        fitting_prompts(sets.test, room, changed),
+    )
+    project.tell_dropped("prompts", changed, len(sets.all()))
+    fitting.check(len(fitting.all()))
+    if changed:
+        parents = project.note(feedback.sources(fitting.all()))
+        project.keep("prompts", fitting.all(), "prompts", parents, changed)
+    return fitting
 
 
 def demonstrations(

@@ -1,15 +1,20 @@
 """What fits into the model's context: longer rows are left out before any stage, counted and said."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from preceptor.errors import UserError
 from preceptor.models.load import load_chat
 from preceptor.pipeline.recipe import Recipe
+from preceptor.prompts.few_shot import shortened
 from preceptor.records import Demonstration, Message, Prompt, Ranking
 from preceptor.text.chat import Chat
 
 TOO_LONG = "prompt leaves no room for a response in the model's context"
+OVER_LIMIT = "prompt longer than prompts.max_tokens"
+SHORTENED = "few-shot prompt, of which only the last examples fit"
 
 
 @dataclass
@@ -19,6 +24,7 @@ class Room:
     chat: Chat
     max_context: int | None
     max_response: int
+    max_prompt: int
     _overhead: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     @classmethod
@@ -37,14 +43,16 @@ class Room:
                 field="sampling.max_tokens",
                 remedy="lower max_tokens of candidates, of evaluation.sampling and of sampling in each rl policy",
             )
-        return cls(chat, max_context, longest)
+        return cls(chat, max_context, longest, recipe.prompts.max_tokens)
 
-    def keeps(self, prompt: Prompt) -> bool:
-        """Whether a response has room after the prompt."""
-        if self.max_context is None:
-            return True
-        limit = self.max_context - self.max_response
-        return self._most_tokens(prompt) <= limit or len(self._tokens(prompt, prompt.messages)) <= limit
+    def refuses(self, prompt: Prompt) -> str | None:
+        """Why a prompt does not fit; None when it does."""
+        left = inf if self.max_context is None else self.max_context - self.max_response
+        limit = min(left, self.max_prompt)
+        if self._most_tokens(prompt) <= limit:
+            return None
+        num = len(self._tokens(prompt, prompt.messages))
+        return None if num <= limit else TOO_LONG if num > left else OVER_LIMIT
 
     def _most_tokens(self, prompt: Prompt) -> int:
         """Cheap and never too low: a byte of text is at most one token, what the template adds is counted once."""
@@ -61,16 +69,24 @@ class Room:
             raise UserError(f"prompt '{prompt.id}': {error.problem}", remedy=error.remedy) from None
 
 
-def fitting_prompts(prompts: Sequence[Prompt], room: Room) -> tuple[list[Prompt], dict[str, int]]:
-    """Prompts that leave room for a response, and a count of the others."""
-    kept = [prompt for prompt in prompts if room.keeps(prompt)]
-    return kept, _counted(TOO_LONG, len(prompts) - len(kept))
+def fitting_prompts(prompts: Sequence[Prompt], room: Room, changed: Counter[str]) -> list[Prompt]:
+    """Prompts that fit, few-shot ones with as many examples as do; those left out and those shortened are counted."""
+    kept = []
+    for prompt in prompts:
+        reason = room.refuses(prompt)
+        fitting = shortened(prompt, lambda one: room.refuses(one) is None) if reason else prompt
+        if fitting is not None:
+            kept.append(fitting)
+        if reason is not None:
+            changed[reason if fitting is None else SHORTENED] += 1
+    return kept
 
 
 def fitting_demonstrations(rows: Sequence[Demonstration], room: Room) -> tuple[list[Demonstration], dict[str, int]]:
-    """Demonstrations whose prompts do."""
-    kept = [row for row in rows if room.keeps(row.prompt)]
-    return kept, _counted(TOO_LONG, len(rows) - len(kept))
+    """Demonstrations whose prompts fit."""
+    reasons = [room.refuses(row.prompt) for row in rows]
+    kept = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
+    return kept, dict(Counter(reason for reason in reasons if reason is not None))
 
 
 def fitting_rankings(

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from preceptor.config import BaseConfig
 from preceptor.pipeline.labels import LabelsConfig
+from preceptor.prompts.config import BuildConfig
 from preceptor.records import Sampling
 from preceptor.training.reward_model import RewardModelConfig
 from preceptor.training.rl_config import RLConfig
@@ -27,6 +28,14 @@ class PromptsConfig(BaseConfig):
     """Prompts of held-out users, for the final evaluation."""
     num_documents: int = Field(default=20_000, ge=0)
     """Pretraining texts for the mix, and a tenth as many again to measure the alignment tax."""
+    num_few_shot: int = Field(default=1, ge=1)
+    """Datapoints of the SFT set that one few-shot prompt gives, each with other examples of it (appendix A.3, which
+    prints no number); 1 takes it as it is."""
+    max_tokens: int = Field(default=1024, ge=1)
+    """Longest prompt that is trained on (appendix C); longer ones stay in `data/`. A few-shot prompt loses examples
+    until it fits."""
+    build: BuildConfig = BuildConfig()
+    """How `preceptor prompts build` makes prompts out of raw ones."""
 
 
 class EvaluationConfig(BaseConfig):

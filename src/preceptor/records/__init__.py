@@ -7,6 +7,7 @@ from preceptor.records.artifacts import (
     read_artifact,
     read_jsonl,
     read_manifest,
+    stream_artifact,
     write_artifact,
 )
 from preceptor.records.base import Record
@@ -26,11 +27,11 @@ from preceptor.records.labels import (
     ToxicityRating,
 )
 from preceptor.records.prompt import USE_CASES, Message, Prompt, Role, Split, UseCase
-from preceptor.records.splits import split_by_group, split_by_response
+from preceptor.records.splits import draw_split, split_by_group, split_by_response
 
 __all__ = [
     "FLAGS", "KINDS", "USE_CASES", "Artifact", "Candidates", "Conversation", "Demonstration", "Document", "Flag",
     "Labeler", "Manifest", "Message", "Origin", "Prompt", "Ranking", "Rating", "Record", "Response", "ResponseToxicity",
-    "Role", "Sampling", "Split", "ToxicityRating", "Turn", "UseCase", "read_artifact", "read_jsonl", "read_manifest",
-    "split_by_group", "split_by_response", "write_artifact",
+    "Role", "Sampling", "Split", "ToxicityRating", "Turn", "UseCase", "draw_split", "read_artifact",
+    "read_jsonl", "read_manifest", "split_by_group", "split_by_response", "stream_artifact", "write_artifact",
 ]  # fmt: skip

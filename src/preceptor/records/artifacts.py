@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, cast
 
 from pydantic import Field, JsonValue, ValidationError
 
@@ -92,7 +92,25 @@ def write_artifact(
         UserError: a row is of another type than `kind` says, or the disk is full or not writable.
     """
     rows = tuple(rows)
-    _check_kind(rows, kind, path)
+    manifest = stream_artifact(path, rows, kind, parents=parents, dropped=dropped, notes=notes)
+    return Artifact(rows, manifest, path)
+
+
+def stream_artifact(
+    path: Path,
+    rows: Iterable[RecordT],
+    kind: str,
+    *,
+    parents: Sequence[str] = (),
+    dropped: Mapping[str, int] | None = None,
+    notes: Mapping[str, JsonValue] | None = None,
+) -> Manifest:
+    """The same, for more rows than fit into memory. What is dropped and noted is read after the last row.
+
+    Raises:
+        UserError: as `write_artifact`.
+    """
+    origins: set[str] = set()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _recover(path)
@@ -100,14 +118,14 @@ def write_artifact(
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
         try:
-            _write(aside / "rows.jsonl", (row.model_dump_json() for row in rows))
+            num = _write(aside / "rows.jsonl", _lines(rows, kind, path, origins))
             manifest = Manifest(
                 kind=kind,
                 content_hash=content_hash(aside / "rows.jsonl"),
-                num_rows=len(rows),
+                num_rows=num,
                 parents=tuple(parents),
                 dropped=dict(dropped or {}),
-                origin=_origin(rows),
+                origin=_origin(origins),
                 notes=dict(notes or {}),
             )
             _write(aside / "manifest.json", [manifest.model_dump_json(indent=2)])
@@ -122,7 +140,7 @@ def write_artifact(
             file=path,
             remedy="free some disk space, or choose a folder that you may write to",
         ) from error
-    return Artifact(rows, manifest, path)
+    return manifest
 
 
 def read_artifact(path: Path, record: type[RecordT]) -> Artifact[RecordT]:
@@ -217,8 +235,10 @@ def _flat(value: JsonValue) -> str:
     return str(value)
 
 
-def _check_kind(rows: Sequence[Record], kind: str, path: Path) -> None:
+def _lines(rows: Iterable[Record], kind: str, path: Path, origins: set[str]) -> Iterator[str]:
+    """Rows as JSON, each of the right kind; who made the labels among them is noted in `origins`."""
     record = KINDS.get(kind)
+    labels = Demonstration | Ranking | Rating | ToxicityRating | Conversation
     for number, row in enumerate(rows, start=1):
         if record is not None and not isinstance(row, record):
             raise UserError(
@@ -227,14 +247,20 @@ def _check_kind(rows: Sequence[Record], kind: str, path: Path) -> None:
                 line=number,
                 remedy="write one kind of record into one artifact",
             )
+        if isinstance(row, labels):
+            origins.add(row.labeler.origin)
+        yield row.model_dump_json()
 
 
-def _write(path: Path, lines: Iterable[str]) -> None:
+def _write(path: Path, lines: Iterable[str]) -> int:
+    """Write lines to the disk, and say how many."""
+    num = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for line in lines:
+        for num, line in enumerate(lines, start=1):  # noqa: B007
             file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())
+    return num
 
 
 def _beside(path: Path, role: str) -> Path:
@@ -257,7 +283,7 @@ def _recover(path: Path) -> None:
         old.rename(path)
 
 
-def _origin(rows: Sequence[Record]) -> Literal["human", "simulated", "mixed", "none"]:
-    labels = Demonstration | Ranking | Rating | ToxicityRating | Conversation
-    origins = {row.labeler.origin for row in rows if isinstance(row, labels)}
-    return "mixed" if len(origins) > 1 else next(iter(origins), "none")
+def _origin(origins: set[str]) -> Literal["human", "simulated", "mixed", "none"]:
+    if len(origins) > 1:
+        return "mixed"
+    return cast(Literal["human", "simulated", "none"], next(iter(origins), "none"))

@@ -26,7 +26,7 @@ def split_by_group(rows: Sequence[RowT], seed: int, shares: Mapping[Split, float
     keys = [_keys(_prompt(row)) for row in rows]
     roots = _joined(keys)
     recast = _Recast()
-    return [recast(row, _draw(seed, roots[key[0]], shares)) for row, key in zip(rows, keys, strict=True)]
+    return [recast(row, draw_split(seed, roots[key[0]], shares)) for row, key in zip(rows, keys, strict=True)]
 
 
 def split_by_response(rows: Sequence[Ranking], seed: int, shares: Mapping[Split, float]) -> tuple[list[Ranking], int]:
@@ -46,7 +46,7 @@ def split_by_response(rows: Sequence[Ranking], seed: int, shares: Mapping[Split,
         splits = set()
         for response in row.responses:
             if response.text not in drawn:
-                drawn[response.text] = _draw(seed, _normal(response.text), shares)
+                drawn[response.text] = draw_split(seed, _normal(response.text), shares)
             splits.add(drawn[response.text])
         if len(splits) == 1:
             kept.append(recast(row, splits.pop()))
@@ -96,8 +96,8 @@ def _joined(rows: Sequence[Sequence[str]]) -> dict[str, str]:
     return {key: root(key) for key in parent}
 
 
-def _draw(seed: int, key: str, shares: Mapping[Split, float]) -> Split:
-    """A split with the probability of its share, decided by the key's hash."""
+def draw_split(seed: int, key: str, shares: Mapping[Split, float]) -> Split:
+    """A split with the probability of its share, decided by the key's hash: other keys have no part in it."""
     digest = hashlib.sha256(f"{seed}\n{key}".encode()).digest()
     position = int.from_bytes(digest[:8], "big") / 2**64
     names = [name for name, share in shares.items() if share > 0]

@@ -27,6 +27,18 @@ def print_summary(data: ReportData, console: Console | None = None) -> None:
         console.print(Text(sentence))
 
 
+def print_table(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[str]], console: Console | None = None
+) -> None:  # fmt: skip
+    """Cells under a head; all but the first column are numbers."""
+    table = _ruled(title)
+    for name in head:
+        table.add_column(name, justify="right" if name != head[0] else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    (console or Console()).print(table)
+
+
 def judged_table(data: ReportData) -> Table:
     """What labelers said; simulated ones are called so."""
     by = {"simulated": "simulated labelers", "mixed": "labelers, some simulated"}.get(data.origin, "labelers")
@@ -50,8 +62,12 @@ def measured_table(data: ReportData) -> Table:
     return _table(data, "Measured on the same responses", columns, rows)
 
 
+def _ruled(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+
+
 def _table(data: ReportData, title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table = _ruled(title)
     table.add_column("Policy", no_wrap=True)
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)

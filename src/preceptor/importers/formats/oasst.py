@@ -33,20 +33,43 @@ class OASST(Format):
         root = item.inside("prompt")
         yield from self._walk(root, [], item.name("message_tree_id"), root.name("user_id"))
 
-    def _walk(self, node: Item, before: list[Message], tree: str | None, user: str | None) -> Iterator[Ranking]:
-        if node.text("role") not in ROLES:
-            raise node.bad("unknown role", f"is {node.value['role']!r}, not prompter or assistant", field="role")
-        role = ROLES[node.text("role")]
-        self.counts["messages"] += 1
-        if node.value.get("deleted") or node.value.get("review_result") is False:
-            self.dropped["message deleted or turned down in review, with all that follows"] += 1
+    def prompts(self, item: Item) -> Iterable[Prompt]:
+        """Every prompter node of one tree. They all belong to the user who began it, so that no tree is parted."""
+        root = item.inside("prompt")
+        yield from self._asked(root, [], item.name("message_tree_id"), root.name("user_id"))
+
+    def _asked(self, node: Item, before: list[Message], tree: str | None, user: str | None) -> Iterator[Prompt]:
+        messages = self._with(node, before)
+        if messages is None:
             return
-        messages = [*before, Message(role=role, content=node.text("text"))]
+        if messages[-1].role == "user":
+            yield self._prompt(node, messages, tree, user)
+        for reply in node.each("replies") if node.has("replies") else []:
+            yield from self._asked(reply, messages, tree, user)
+
+    def _walk(self, node: Item, before: list[Message], tree: str | None, user: str | None) -> Iterator[Ranking]:
+        messages = self._with(node, before)
+        if messages is None:
+            return
         replies = node.each("replies") if node.has("replies") else []
-        if role == "user" and replies:
+        if messages[-1].role == "user" and replies:
             yield from self._ranking(node, messages, replies, tree, user)
         for reply in replies:
             yield from self._walk(reply, messages, tree, user)
+
+    def _with(self, node: Item, before: list[Message]) -> list[Message] | None:
+        """The conversation up to this node; None where the node does not count."""
+        if node.text("role") not in ROLES:
+            raise node.bad("unknown role", f"is {node.value['role']!r}, not prompter or assistant", field="role")
+        self.counts["messages"] += 1
+        if node.value.get("deleted") or node.value.get("review_result") is False:
+            self.dropped["message deleted or turned down in review, with all that follows"] += 1
+            return None
+        return [*before, Message(role=ROLES[node.text("role")], content=node.text("text"))]
+
+    def _prompt(self, node: Item, messages: list[Message], tree: str | None, user: str | None) -> Prompt:
+        metadata = {"tree": tree, "language": node.value.get("lang")}
+        return self.prompt(messages, id=node.text("message_id"), user=user, metadata=metadata)
 
     def _ranking(
         self, node: Item, messages: list[Message], replies: list[Item], tree: str | None, user: str | None
@@ -63,9 +86,7 @@ class OASST(Format):
         ranks = {reply.text("message_id"): reply.value["rank"] for reply in ranked}
         self.counts["synthetic prompts"] += bool(node.value.get("synthetic"))
         self.counts["pairs"] += len(ranked) * (len(ranked) - 1) // 2
-        prompt: Prompt = self.prompt(
-            messages, id=node.text("message_id"), user=user, metadata={"tree": tree, "language": node.value.get("lang")}
-        )
+        prompt = self._prompt(node, messages, tree, user)
         groups = tuple(tuple(name for name in ranks if ranks[name] == rank) for rank in sorted(set(ranks.values())))
         yield Ranking(id=prompt.id, prompt=prompt, responses=responses, groups=groups, labeler=self.labeler(None))
 

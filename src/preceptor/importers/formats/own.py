@@ -82,7 +82,7 @@ def _kind(row: Mapping[str, Any]) -> str | None:
     if isinstance(row.get("prompt"), str | list) and not {"chosen", "rejected", "completion"} & set(row):
         return "prompts"
     messages = row.get("messages")
-    if isinstance(messages, list) and messages:
+    if isinstance(messages, list) and messages and "model" not in row:  # with a model it is a request to one
         last = messages[-1]
         return None if isinstance(last, dict) and last.get("role") == "assistant" else "prompts"
     return "documents" if "text" in row else None

@@ -316,6 +316,38 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_adjudications"),
     )
     op.create_index("ix_adjudications_item_id", "adjudications", ["item_id"], unique=False)
+    op.create_table(
+        "prompt_files",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("content_hash", sa.Text(), nullable=False),
+        sa.Column("options_hash", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("options", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("num_read", sa.Integer(), nullable=False),
+        sa.Column("num_added", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("is_done", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_prompt_files"),
+        sa.UniqueConstraint("content_hash", "options_hash", name="uq_prompt_files_content_hash_options_hash"),
+    )
+    op.create_table(
+        "prompts",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("file_id", sa.Integer(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("given_id", sa.Text(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("use_case", sa.Text(), nullable=True),
+        sa.Column("messages", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("details", sa.JSON(none_as_null=True), nullable=False),
+        sa.ForeignKeyConstraint(["file_id"], ["prompt_files.id"], name="fk_prompts_file_id"),
+        sa.PrimaryKeyConstraint("key", name="pk_prompts"),
+        sa.UniqueConstraint("file_id", "given_id", name="uq_prompts_file_id_given_id"),
+    )
+    op.create_index("ix_prompts_user", "prompts", ["user"], unique=False)
     columns = ["stage_id", "lane", "is_retired", sa.text("num_counted DESC"), "position"]
     op.create_index("ix_items_line", "items", columns)
     append_only("answers")

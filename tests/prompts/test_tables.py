@@ -1,0 +1,43 @@
+"""The tables count what is in the sets, checked by hand."""
+
+from preceptor.prompts.tables import length_tables, sizes_table, use_cases_table
+from preceptor.records import Message, Prompt
+
+
+def prompt(name: str, source: str, user: str | None, split: str = "train", use_case: str | None = None) -> Prompt:
+    fields = {"id": name, "source": source, "user": user, "split": split, "use_case": use_case}
+    return Prompt.model_validate({**fields, "messages": (Message(role="user", content=name),)})
+
+
+SETS = {
+    "sft": [
+        prompt("a", "labeler", "ann"), prompt("bb", "labeler", "ann", use_case="chat"),
+        prompt("cccc", "customer", "ben", "valid", "extract"),
+    ],
+    "test": [prompt("dddd", "customer", None, "test", "chat")],
+}  # fmt: skip
+
+
+def test_sizes_by_set_split_and_source() -> None:
+    table = sizes_table(SETS)
+    assert table.head == ("set", "customer", "labeler", "total", "users", "prompts per user")
+    assert table.rows == [
+        ("sft train", "0", "2", "2", "1", "2.00"),
+        ("sft valid", "1", "0", "1", "1", "1.00"),
+        ("test test", "1", "0", "1", "0", "–"),
+    ]
+
+
+def test_use_cases_are_shares_of_what_is_given() -> None:
+    rows = {row[0]: row[1:] for row in use_cases_table(SETS).rows}
+    assert rows["chat"] == ("50.0 %", "100.0 %")
+    assert rows["extract"] == ("50.0 %", "0.0 %")
+    assert rows["not given"] == ("1", "0")
+
+
+def test_lengths() -> None:
+    by_set, by_use_case, by_source = length_tables(SETS, lambda one: len(one.text), "letters")
+    assert by_set.rows[0] == ("sft train", "2", "2", "0", "1", "1", "2", "2", "2")
+    assert [row[:3] for row in by_use_case.rows] == [("chat", "2", "3"), ("extract", "1", "4")]
+    assert [row[:3] for row in by_source.rows] == [("customer", "2", "4"), ("labeler", "2", "2")]
+    assert "| sft train | 2 | 2 |" in by_set.markdown()
