@@ -63,8 +63,7 @@ def data_card(
         num_raw=num_raw,
         steps=steps.markdown(),
         recipe=yaml.safe_dump(dict(recipe), sort_keys=False),
-        examples="\n".join(f"- `{text}`" for one in report.kinds.values() for text in one.examples)
-        or "None was found.",
+        examples="\n".join(examples) or "None was found.",
         tables="\n\n".join(table.markdown() for table in tables),
     )
     return f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---\n\n{text}"
