@@ -20,7 +20,6 @@ from preceptor.importers.base import ImportConfig, formats
 from preceptor.labeling.screening import Cutoffs
 from preceptor.labeling.tasks.base import StageSettings, kinds
 from preceptor.pipeline.recipe import Recipe
-from preceptor.prompts.private import PrivacyConfig
 from preceptor.records import KINDS, Labeler, Manifest, Message, Response, ResponseToxicity, Sampling, Turn
 from preceptor.records.withdrawn import Tombstone, Tombstones
 from preceptor.runs.lineage import Lineage

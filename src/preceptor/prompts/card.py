@@ -56,6 +56,7 @@ def data_card(
         "language": list(languages),
         "configs": [{"config_name": name, "data_files": f"prompts-{name}/rows.jsonl"} for name in sets],
     }
+    examples = [f"- `{text}`" for one in report.kinds.values() for text in one.examples]
     text = TEXT.format(
         num=num,
         num_sets=len(sets),
