@@ -240,8 +240,7 @@ def verify(project: ProjectOption = Path(".")) -> None:
     from preceptor.pipeline.verifying import verify as verify_project
 
     verified = verify_project(project)
-    for line in verified.lines():
-        typer.echo(line)
+    typer.echo("\n".join(verified.lines()))
     if verified.findings:
         raise typer.Exit(CHANGED)
 
@@ -251,19 +250,14 @@ def withdraw(
     project: ProjectOption = Path("."),
     user: Annotated[str | None, typer.Option(help="A user, by the id that came with the data.")] = None,
     labeler: Annotated[
-        str | None,
-        typer.Option(
-            help="A labeler: the number of the account in the labelling room, a pseudonym of an export, or the id that "
-            "came with the data. Where that may be two people: room:7 or data:7."
-        ),
+        str | None, typer.Option(help="A labeler: account's number, pseudonym, or id in the data (room:7, data:7).")
     ] = None,
     store: StoreOption = None,
 ) -> None:
     """Keep what somebody wrote out of all that is made from now on, and list what has it in it."""
     from preceptor.pipeline.withdrawing import withdraw as withdraw_from
 
-    for line in withdraw_from(project, store, user=user, labeler=labeler).lines():
-        typer.echo(line)
+    typer.echo("\n".join(withdraw_from(project, store, user=user, labeler=labeler).lines()))
 
 
 @app.command()

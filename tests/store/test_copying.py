@@ -1,5 +1,6 @@
 """A store moved from SQLite to PostgreSQL and back: nothing is lost, and the copy keeps every promise."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from preceptor.errors import UserError
 from preceptor.labeling import accounts, answers, assignment
 from preceptor.labeling.export import export_artifacts
 from preceptor.labeling.gathering import gather
+from preceptor.pipeline.adding import add_files
 from preceptor.records.withdrawn import Withdrawn
 from preceptor.store import Database, copying
 from preceptor.store.copying import copy_store
@@ -94,6 +96,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     export_artifacts(store, project / "data", time.time(), Withdrawn.nobody())
     store.close()
+    (project / "prompts.jsonl").write_text(json.dumps({"prompt": HARD, "user": "u1"}) + "\n", encoding="utf-8")
+    add_files(project, [project / "prompts.jsonl"], lambda text: None)
     return project
 
 

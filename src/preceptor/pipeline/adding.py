@@ -1,12 +1,15 @@
 """Files of prompts into a project's store: the importers read them, the prompts' room keeps them."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from preceptor.importers.asking import asked_rows, open_prompts
+from preceptor.importers.asking import AskedRow, asked_rows, open_prompts
 from preceptor.labeling.project import store_url
 from preceptor.prompts.adding import Added, Source, add_prompts
 from preceptor.records.artifacts import content_hash
+from preceptor.records.withdrawn import Withdrawn
 from preceptor.store import Database
 
 
@@ -27,16 +30,26 @@ def add_files(
         UserError: a file cannot be read, or a row of it is refused and not `skip_bad`.
     """
     importers = [(file, open_prompts(file, format, options)) for file in files]
+    withdrawn = Withdrawn.of(project)
     database = Database.open(store_url(project, store))
     try:
         for file, importer in importers:
             about = Source(
                 str(file), content_hash(file), importer.name, importer.config.model_dump(mode="json"), source
             )
-            added = add_prompts(database, about, asked_rows(importer, file), skip_bad=skip_bad)
+            rows = without_withdrawn(asked_rows(importer, file), withdrawn, importer.dropped)
+            added = add_prompts(database, about, rows, skip_bad=skip_bad)
             say("\n".join([_headline(file, added), *_details(file, added, importer.counts, importer.dropped)]))
     finally:
         database.close()
+
+
+def without_withdrawn(rows: Iterable[AskedRow], withdrawn: Withdrawn, dropped: Counter[str]) -> Iterator[AskedRow]:
+    """The rows without the prompts of users who withdrew, which are counted in `dropped`."""
+    for row in rows:
+        kept, reasons = withdrawn.without(row.prompts)
+        dropped.update(reasons)
+        yield replace(row, prompts=tuple(kept)) if reasons else row
 
 
 def _headline(file: Path, added: Added) -> str:

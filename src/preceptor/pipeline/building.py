@@ -61,7 +61,10 @@ def build_prompts(project: Project, store: str | None = None) -> Built:
     # Drawn as `preceptor run` draws them, from all that it will find.
     feedback = HumanFeedback(project.data, project.recipe, project.say)
     sets = draw_sets(feedback.prompts(), project.recipe).named()
-    kept = [project.keep(f"prompts-{name}", rows, "prompts", [pool.content_hash]) for name, rows in sets.items()]
+    kept = [
+        project.keep(f"prompts-{name}", rows, "prompts", project.note(feedback.sources(rows)))
+        for name, rows in sets.items()
+    ]
     check_leak([artifact.path for artifact in kept])
     tables = [_steps_table(decisions, made, pool), sizes_table(sets), use_cases_table(sets)]
     tables += [*length_tables(sets, *_measure(project)), private_table(treatment.report)]

@@ -138,7 +138,7 @@ def check_project(project: Path) -> None:
     Raises:
         UserError: it is not.
     """
-    if not any((project / name).exists() for name in (RECIPE, *FOLDERS)):
+    if not any((project / name).exists() for name in (RECIPE, "labeling", *FOLDERS)):
         raise UserError("there is no project here", file=project, remedy="name its folder with --project")
 
 

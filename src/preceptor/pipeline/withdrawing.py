@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from preceptor.errors import UserError
 from preceptor.labeling.gathering import pseudonym
 from preceptor.labeling.project import store_url
 from preceptor.pipeline.memory import Memory, Thing
+from preceptor.prompts.adding import SALT
+from preceptor.prompts.adding import pseudonym as pseudonym_of_user
 from preceptor.records import KINDS, Record
 from preceptor.records.withdrawn import FILE, Tombstone, Withdrawn, people_of
-from preceptor.store import Database
-from preceptor.store.tables import Export, Labeler
+from preceptor.store import Database, RawPrompt
+from preceptor.store.tables import Export, Labeler, Setting
 
 ROOM, DATA = "room:", "data:"
 """What may stand before a labeler: an account of the labelling room, or an id in the data."""
@@ -58,6 +60,8 @@ class Withdrawal:
     """Models and artifacts that were made with such a model."""
     unknown: list[str]
     """Models that were made from artifacts that are gone: whether those had rows of theirs, nobody can tell."""
+    num_raw: int
+    """Raw prompts of theirs that were removed from the store."""
     since: float | None
     """When they had withdrawn before, if they had."""
 
@@ -65,7 +69,9 @@ class Withdrawal:
         """The same for people."""
         yield f"{self.person.meaning}: withdrawn" + ("" if self.since is None else f" before, on {_day(self.since)}")
         yield "Their rows stay out of all that is imported, exported and made from now on."
-        if not self.rows:
+        if self.num_raw:
+            yield f"Removed from the store: {self.num_raw:,} raw prompts of theirs."
+        if not self.rows and not self.num_raw:
             yield "There is no row of theirs now. If there should be one, look whether the name is right."
         yield "artifacts with rows of theirs:"
         yield from _listed([f"{place}: {num:,} of {of:,} rows" for place, (num, of) in self.rows.items()])
@@ -87,8 +93,16 @@ def withdraw(project: Path, store: str | None, *, user: str | None = None, label
     """
     if (user is None) == (labeler is None):
         raise UserError("who withdraws?", remedy="give either --user or --labeler")
-    memory = Memory.of(project)
-    person = _user(user) if user is not None else _labeler(str(labeler), memory, _rooms_store(project, store))
+    memory, database = Memory.of(project), _store(project, store)
+    try:
+        person = _user(user, database) if user is not None else _labeler(str(labeler), memory, database)
+        return _bury(project, memory, person, database)
+    finally:
+        if database is not None:
+            database.close()
+
+
+def _bury(project: Path, memory: Memory, person: Person, database: Database | None) -> Withdrawal:
     found = {thing.key: _count(memory, thing, person) for thing in memory.things.values() if thing.kind == "artifact"}
     rows = {memory.things[key].place: counts for key, counts in found.items() if counts[0]}
     withdrawn = Withdrawn.of(project)
@@ -99,11 +113,30 @@ def withdraw(project: Path, store: str | None, *, user: str | None = None, label
         marks = tuple(sorted(person.marks(withdrawn)))
         stone = Tombstone(role=person.role, marks=marks, withdrawn_at=time.time(), artifacts=dict(sorted(held)))
         withdrawn.bury(project, stone)
-    return Withdrawal(person, rows, *_reached(memory, {content for _, content in held}), _since(before))
+    num_raw = _remove_raw(database, person) if database is not None else 0
+    return Withdrawal(person, rows, *_reached(memory, {content for _, content in held}), num_raw, _since(before))
 
 
-def _user(text: str) -> Person:
-    return Person("user", frozenset({text}), None, f"user '{text}', as the data names them")
+def _user(text: str, database: Database | None) -> Person:
+    """By the id that came with the data; raw prompts in the store are kept under a pseudonym of it."""
+    names = {text}
+    if database is not None:
+        with database.read() as session:
+            setting = session.get(Setting, SALT)
+        if setting is not None:
+            names.add(pseudonym_of_user(setting.value["salt"], text))
+    return Person("user", frozenset(names), None, f"user '{text}', as the data names them")
+
+
+def _remove_raw(database: Database, person: Person) -> int:
+    """Take a user's raw prompts out of the store; how many."""
+    if person.role != "user":
+        return 0
+    theirs = RawPrompt.user.in_(person.names)
+    with database.write() as session:
+        num = session.scalar(select(func.count()).select_from(RawPrompt).where(theirs)) or 0
+        session.execute(delete(RawPrompt).where(theirs))
+    return num
 
 
 def _labeler(text: str, memory: Memory, database: Database | None) -> Person:
@@ -125,8 +158,8 @@ def _labeler(text: str, memory: Memory, database: Database | None) -> Person:
     return Person("labeler", names, account, f"labeler {account} of the labelling room ({releases})")
 
 
-def _rooms_store(project: Path, store: str | None) -> Database | None:
-    """The labelling room's store, if the project has one."""
+def _store(project: Path, store: str | None) -> Database | None:
+    """The project's store of labels and raw prompts, if it has one."""
     url = store_url(project, store)
     if store is None and not Path(url.removeprefix("sqlite:///")).exists():
         return None
