@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from preceptor.errors import UserError
 from preceptor.labeling import accounts, answers, assignment, guidelines
-from preceptor.labeling.export import export_artifacts, export_from, export_tables, flat, safe_cell
+from preceptor.labeling.export import export_archive, export_artifacts, export_from, export_tables, flat, safe_cell
 from preceptor.labeling.stages import NewItem, add_items, add_stage
 from preceptor.records import Artifact, Demonstration, Message, Prompt, Ranking, Rating, read_artifact, write_artifact
 from preceptor.records.withdrawn import Withdrawn
@@ -156,6 +156,16 @@ def test_a_release_stays_until_something_is_labeled(
     assert again["labels-rankings"].manifest.notes["release"] == 3
     work(store, people["bert"], stage, most=1)
     assert len(exported(store, tmp_path)["labels-rankings"].rows) == 3
+
+
+def test_a_download_does_not_make_a_release_an_old_one(
+    store: Database, people: dict[str, Labeler], tmp_path: Path
+) -> None:
+    work(store, people["anna"], add_ranking_stage(store, 2))
+    first = exported(store, tmp_path)
+    assert export_archive(store, "artifacts", NOW, Withdrawn.nobody())
+    again = exported(store, tmp_path)
+    assert {name: one.manifest for name, one in again.items()} == {name: one.manifest for name, one in first.items()}
 
 
 def test_nobody_waits_while_artifacts_are_written(

@@ -83,11 +83,11 @@ def export_artifacts(database: Database, data: Path, now: float, withdrawn: With
     Raises:
         UserError: the folder cannot be written.
     """
-    latest = _latest_release(database)
+    latest = _release_in(data, database)
     with database.read() as session:
         heaps = gather(session, latest.salt if latest else secrets.token_hex(16), withdrawn)
         if latest is not None and _is_still(latest, heaps, data):
-            return [read_artifact(data / name, _model(heap)) for name, heap in _by_name(heaps).items()]
+            return [read_artifact(data / name, KINDS[heap.kind]) for name, heap in _by_name(heaps).items()]
         salt = secrets.token_hex(16)
         heaps = gather(session, salt, withdrawn)
     return [_release(database, data, heap, heaps[heap], salt, now) for heap in _by_name(heaps).values()]
@@ -104,9 +104,12 @@ class Release:
     """Content hashes of the artifacts by their names."""
 
 
-def _latest_release(database: Database) -> Release | None:
+def _release_in(data: Path, database: Database) -> Release | None:
+    """The release that lies in a folder; a download, which lies elsewhere, does not make it an old one."""
+    manifests = [read_manifest(path.parent) for path in data.glob(f"{PREFIX}-*/manifest.json")]
+    ids_here = [one.notes["release"] for one in manifests if "release" in one.notes]
     with database.read() as session:
-        last = session.scalar(select(Export).order_by(Export.id.desc()).limit(1))
+        last = session.scalar(select(Export).where(Export.id.in_(ids_here)).order_by(Export.id.desc()).limit(1))
         if last is None:
             return None
         exports = {one.id: one for one in session.scalars(select(Export).where(Export.salt == last.salt))}
@@ -153,10 +156,6 @@ def _release(database: Database, data: Path, heap: Heap, gathered: Gathered, sal
 
 def _by_name(heaps: Mapping[Heap, Gathered]) -> dict[str, Heap]:
     return {name_of(heap): heap for heap in sorted(heaps, key=name_of)}
-
-
-def _model(heap: Heap) -> type[Record]:
-    return KINDS[heap.kind]  # type: ignore[index]
 
 
 def name_of(heap: Heap) -> str:

@@ -112,6 +112,7 @@ def test_what_does_not_fit_is_named_and_what_was_filled_in_stays(
 def test_a_name_that_is_taken_and_a_kind_that_is_none(room: Room, ada: Visitor) -> None:
     for status in (303, 422):
         assert ada.post(STAGES, kind="prompt", name="p", group="", overlap="1").status_code == status
+    assert "there is no group" in ada.post(STAGES, kind="prompt", name="r", group="everybody", overlap="1").text
     reply = ada.post(STAGES, kind="poem", name="q", group="", overlap="1")
     assert reply.status_code == 422
     assert "What is to be done in it?" in reply.text

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import Response
@@ -22,7 +22,7 @@ from preceptor.labeling.room import room_of
 from preceptor.labeling.stages import NewItem, add_items, add_stage, progress, task_of
 from preceptor.labeling.tasks import Task, kinds
 from preceptor.labeling.work import Id
-from preceptor.store.tables import Item, Labeler, Stage
+from preceptor.store.tables import Group, Item, Labeler, Stage
 
 router = APIRouter(prefix="/admin/stages")
 admin = require("admin")
@@ -67,7 +67,7 @@ def new_stage(
     try:
         with room_of(request).database.write() as session:
             stage = add_stage(
-                session, _name(form), kind, group=_one(form, "group") or None, overlap=_overlap(form),  # type: ignore[arg-type]
+                session, _name(form), kind, group=_group(form), overlap=_overlap(form),
                 guideline=_one(form, "guideline") or None, is_screening="is_screening" in form,
                 settings=given(task, form), now=time.time(),
             )  # fmt: skip
@@ -164,6 +164,16 @@ def _name(form: FormData) -> str:
     if not 1 <= len(name) <= 100:
         raise UserError("a stage has a name of up to 100 letters", field="name", remedy="give it one")
     return name
+
+
+def _group(form: FormData) -> Group | None:
+    name = _one(form, "group")
+    for group in get_args(Group):
+        if name == group:
+            return cast(Group, group)
+    if name:
+        raise UserError(f"there is no group '{name}'", field="group", remedy="choose one of the list")
+    return None
 
 
 def _overlap(form: FormData) -> int:
