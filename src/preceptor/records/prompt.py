@@ -54,3 +54,10 @@ class Prompt(Record):
     def text(self) -> str:
         """The last message, for people to read."""
         return self.messages[-1].content
+
+    @property
+    def predicted_use_case(self) -> UseCase | None:
+        """The use case that a classifier predicted; None where it said nothing that is one."""
+        predicted = self.metadata.get("predicted")
+        name = predicted.get("use_case") if isinstance(predicted, dict) else None
+        return next((use_case for use_case in USE_CASES if use_case == name), None)
