@@ -35,7 +35,11 @@ def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str,
     found, changed = feedback.prompts(), Counter[str]()
     prompts = fitting_prompts(found, Room.of(recipe, str(base_model(project))), changed)
     project.tell_dropped("prompts", changed, len(found))
-    sets = draw_sets(prompts, recipe)
+    sets = draw_sets(
+        {prompt.id: prompt.split for prompt in prompts},
+        lambda ids: (prompt for prompt in prompts if prompt.id in ids),
+        recipe,
+    )
     if changed:
         project.keep("prompts", prompts, "prompts", project.note(feedback.sources(prompts)), changed)
     texts = feedback.documents()

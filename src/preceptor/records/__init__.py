@@ -8,6 +8,7 @@ from preceptor.records.artifacts import (
     read_jsonl,
     read_manifest,
     stream_artifact,
+    stream_rows,
     write_artifact,
 )
 from preceptor.records.base import Record
@@ -33,5 +34,6 @@ __all__ = [
     "FLAGS", "KINDS", "USE_CASES", "Artifact", "Candidates", "Conversation", "Demonstration", "Document", "Flag",
     "Labeler", "Manifest", "Message", "Origin", "Prompt", "Ranking", "Rating", "Record", "Response", "ResponseToxicity",
     "Role", "Sampling", "Split", "ToxicityRating", "Turn", "UseCase", "draw_split", "read_artifact",
-    "read_jsonl", "read_manifest", "split_by_group", "split_by_response", "stream_artifact", "write_artifact",
+    "read_jsonl", "read_manifest", "split_by_group", "split_by_response", "stream_artifact", "stream_rows",
+    "write_artifact",
 ]  # fmt: skip
