@@ -12,7 +12,6 @@ from preceptor.prompts.raw import SHARD
 from tests.commands import preceptor
 from tests.prompts.test_build import hashes, rows, salted, save
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own
 
 
