@@ -9,21 +9,22 @@ from preceptor.pipeline.project import Project
 from preceptor.pipeline.sets import PromptSets, draw_sets
 from preceptor.pipeline.stages import base_model
 from preceptor.records import Artifact, Demonstration, Document
+from preceptor.records.withdrawn import Withdrawn
 
 
 def choose_feedback(project: Project) -> Feedback:
     """The kind of feedback that the recipe asks for."""
-    recipe = project.recipe
+    recipe, withdrawn = project.recipe, Withdrawn.of(project.directory)
     if recipe.feedback == "human":
         return HumanFeedback(project.data, recipe, project.say)
     # Imported where they are wanted: the closed world takes a moment to build, the labelling room one to load.
     if recipe.labels.through_server:
         from preceptor.pipeline.served import ServedFeedback
 
-        return ServedFeedback(recipe, project.directory)
+        return ServedFeedback(recipe, withdrawn, project.say, project.directory)
     from preceptor.pipeline.simulated import SimulatedFeedback
 
-    return SimulatedFeedback(recipe)
+    return SimulatedFeedback(recipe, withdrawn, project.say)
 
 
 def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
