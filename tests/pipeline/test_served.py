@@ -1,5 +1,6 @@
 """Labels that simulated labelers made in the labelling room are those that they make by function calls."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ from sqlalchemy import func, select
 from preceptor.labeling.server import open_room
 from preceptor.pipeline.human import TEST
 from preceptor.pipeline.labels import LabelsConfig
+from preceptor.pipeline.project import Project
 from preceptor.pipeline.recipe import PromptsConfig, Recipe
 from preceptor.pipeline.served import ServedFeedback
 from preceptor.pipeline.simulated import SimulatedFeedback
-from preceptor.records import Candidates, Prompt, Response, Sampling
+from preceptor.pipeline.withdrawing import withdraw
+from preceptor.records import Candidates, Demonstration, Prompt, Ranking, Response, Sampling
+from preceptor.records.withdrawn import LABELER, USER, Withdrawn
 from preceptor.simulation.world import FLAWS, World
 from preceptor.store.tables import Answer, Labeler, Stage, Token
 
@@ -23,9 +27,17 @@ RECIPE = Recipe(
 )
 
 
+def direct_feedback() -> SimulatedFeedback:
+    return SimulatedFeedback(RECIPE, Withdrawn.nobody(), print)
+
+
+def served_feedback(project: Path) -> ServedFeedback:
+    return ServedFeedback(RECIPE, Withdrawn.of(project), print, project)
+
+
 @pytest.fixture(scope="module")
 def prompts() -> list[Prompt]:
-    return SimulatedFeedback(RECIPE).prompts()[:36]
+    return direct_feedback().prompts()[:36]
 
 
 def candidates(prompts: list[Prompt], names: tuple[str, ...], prefix: str = "") -> list[Candidates]:
@@ -46,7 +58,7 @@ def candidates(prompts: list[Prompt], names: tuple[str, ...], prefix: str = "") 
 
 
 def test_the_labels_are_the_same(prompts: list[Prompt], tmp_path: Path) -> None:
-    direct, served = SimulatedFeedback(RECIPE), ServedFeedback(RECIPE, tmp_path)
+    direct, served = direct_feedback(), served_feedback(tmp_path)
     todo, shown = tmp_path / "todo", candidates(prompts[12:32], ("a", "b", "c", "d"))
     assert served.demonstrations(prompts[:12], todo / "demonstrations") == direct.demonstrations(prompts[:12], todo)
     ranked = served.rankings(shown, todo / "rankings")
@@ -59,7 +71,7 @@ def test_the_labels_are_the_same(prompts: list[Prompt], tmp_path: Path) -> None:
 
 def test_they_work_as_anybody_does(prompts: list[Prompt], tmp_path: Path) -> None:
     """Under accounts that say 'simulated', each in the stages of its own group; asked again they have done it all."""
-    served, todo = ServedFeedback(RECIPE, tmp_path), tmp_path / "todo"
+    served, todo = served_feedback(tmp_path), tmp_path / "todo"
     first = served.rankings(candidates(prompts, ("a", "b", "c", "d")), todo / "rankings")
     again = served.rankings(candidates(prompts, ("a", "b", "c", "d")), todo / "rankings")
     assert again == first
@@ -81,7 +93,64 @@ def test_they_work_as_anybody_does(prompts: list[Prompt], tmp_path: Path) -> Non
 
 
 def test_what_changed_is_done_anew(prompts: list[Prompt], tmp_path: Path) -> None:
-    served, direct, todo = ServedFeedback(RECIPE, tmp_path), SimulatedFeedback(RECIPE), tmp_path / "todo"
+    served, direct, todo = served_feedback(tmp_path), direct_feedback(), tmp_path / "todo"
     before, after = (candidates(prompts[:6], names) for names in (("a", "b", "c", "d"), ("a", "b", "c")))
     assert served.rankings(before, todo / "rankings") == direct.rankings(before, todo)
     assert served.rankings(after, todo / "rankings") == direct.rankings(after, todo)
+
+
+def theirs(rows: Sequence[Demonstration | Ranking], name: str) -> list[str]:
+    return [row.id for row in rows if row.labeler.id == name]
+
+
+@pytest.mark.parametrize("way", ["id", "number"])
+def test_a_simulated_labeler_withdraws_as_people_do(prompts: list[Prompt], tmp_path: Path, way: str) -> None:
+    """What they did before stays out of later exports, nobody does it in their place, and the others do the same."""
+    todo, shown = tmp_path / "todo", candidates(prompts[12:32], ("a", "b", "c", "d"))
+    before = served_feedback(tmp_path)
+    written = before.demonstrations(prompts[:12], todo / "demonstrations")
+    ranked = before.rankings(shown, todo / "rankings")
+    held_out = next(row.labeler.id for row in ranked if row.labeler.group == "held_out")
+    gone = {"writer": written[0].labeler.id, "held out": held_out}
+    project = Project(tmp_path, RECIPE, print)
+    kept = project.keep("demonstrations", written, "demonstrations")
+    for name in gone.values():
+        done = withdraw(tmp_path, None, labeler=name if way == "id" else str(account_of(tmp_path, name)))
+        assert done.person.account == account_of(tmp_path, name)
+        assert done.rows.get("artifacts/demonstrations", (0, 12))[0] == len(theirs(kept.rows, name))
+        assert sum(num for place, (num, _) in done.rows.items() if place.startswith("data/labels-")) > 0
+    said: list[str] = []
+    after = ServedFeedback(RECIPE, Withdrawn.of(tmp_path), said.append, tmp_path)
+    direct = SimulatedFeedback(RECIPE, Withdrawn.of(tmp_path), print)
+    assert after.demonstrations(prompts[:12], todo / "demonstrations") == [
+        row for row in written if row.labeler.id != gone["writer"]
+    ] == direct.demonstrations(prompts[:12], todo)  # fmt: skip
+    again = after.rankings(shown, todo / "rankings")
+    assert again == [row for row in ranked if row.labeler.id not in gone.values()] == direct.rankings(shown, todo)
+    assert 0 < len(again) < len(ranked)
+    num = len(theirs(written, gone["writer"]))
+    assert said[0] == f"simulated demonstrations: {num} rows are left out: {LABELER}"
+    assert said[1] == f"simulated rankings: {len(ranked) - len(again)} rows are left out: {LABELER}"
+    final = after.evidence(candidates(prompts[32:], ("base", "sft", "ppo"), TEST), todo / "evaluation")
+    assert not theirs(final.rankings, gone["held out"])
+    for name in gone.values():
+        assert not [place for place in withdraw(tmp_path, None, labeler=name).rows if place.startswith("data/")]
+
+
+def account_of(project: Path, name: str) -> int:
+    room = open_room(project, None)
+    with room.database.read() as session:
+        found = session.scalars(select(Labeler.id).where(Labeler.name == name)).one()
+    room.database.close()
+    return found
+
+
+def test_prompts_of_a_user_of_the_closed_world_who_withdrew_are_left_out_and_counted(tmp_path: Path) -> None:
+    everything = direct_feedback().prompts()
+    user = str(everything[0].user)
+    (tmp_path / "data").mkdir()
+    withdraw(tmp_path, None, user=user)
+    said: list[str] = []
+    left = SimulatedFeedback(RECIPE, Withdrawn.of(tmp_path), said.append).prompts()
+    assert left == [row for row in everything if row.user != user]
+    assert said == [f"the closed world's prompts: {len(everything) - len(left)} rows are left out: {USER}"]

@@ -10,14 +10,14 @@ import yaml
 from sqlalchemy import delete
 
 from preceptor.errors import UserError
-from preceptor.prompts.adding import pseudonym
 from preceptor.prompts.leak import check_leak
-from preceptor.records import Message, Prompt, read_artifact, read_manifest, write_artifact
+from preceptor.records import Message, Prompt, pseudonym_of_user, read_artifact, read_manifest, write_artifact
 from preceptor.simulation.world import World
 from preceptor.store import Database, RawPrompt
 from preceptor.store.tables import Setting
 from tests.commands import preceptor
 
+COPIES = ("exact duplicate", "long common prefix", "near duplicate")
 SETS = ("sft", "reward", "rl", "test")
 
 
@@ -126,7 +126,7 @@ def test_a_user_who_is_removed_was_never_there(project: Path, tmp_path: Path) ->
     assert hashes(project) != without
     store = open_store(project)
     with store.write() as session:
-        gone = pseudonym("fixed", "gone@example.org")
+        gone = pseudonym_of_user("fixed", "gone@example.org")
         session.execute(delete(RawPrompt).where(RawPrompt.user == gone))
     store.close()
     build(project)
@@ -174,6 +174,27 @@ def test_the_card_is_one_for_hugging_face(project: Path, tmp_path: Path) -> None
     for title in ("Steps", "Sizes by source (like Table 6)", "Use cases (like Table 1)", "Lengths in tokens by set"):
         assert f"**{title}" in text
     assert "max_per_user: 200" in text
+
+
+def test_the_report_counts_what_the_artifacts_hold(project: Path, tmp_path: Path) -> None:
+    asked = [*rows(0, 150, "a"), *({**row, "user": "busy"} for row in rows(900, 400, "b"))]
+    asked[3]["messages"][0]["content"] += " <b>Write</b> to jane.doe@example.org"
+    said = preceptor("prompts", "add", save(tmp_path / "a.jsonl", *asked), "-p", project).said
+    assert "error" not in said
+    assert f"report: {project / 'prompts.html'}" in build(project)
+    page = (project / "prompts.html").read_text(encoding="utf-8")
+    pool = read_artifact(project / "data" / "prompts-built", Prompt)
+    raw = pool.manifest.num_rows + sum(pool.manifest.dropped.values())
+    num = sum(read_manifest(path).num_rows for name in SETS for path in [project / "artifacts" / f"prompts-{name}"])
+    assert f"<h1>{num:,} prompts in 4 sets, out of {raw:,} raw ones.</h1>" in page
+    assert (
+        f"a duplicate ({sum(num for step, num in pool.manifest.dropped.items() if step in COPIES):,} prompts)" in page
+    )
+    assert "One user wrote" in page, "the busy one has more than half of a split"
+    assert "Far fewer prompts than the recipe asks for" in page
+    assert "[EMAIL]" in page
+    assert "example.org" not in page
+    assert "<b>Write" not in page
 
 
 def test_nothing_added_yet(project: Path) -> None:

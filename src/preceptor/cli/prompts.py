@@ -34,15 +34,22 @@ def add_(
 
 
 @prompts_app.command()
-def build(project: ProjectOption = Path("."), store: StoreOption = None, set_: SetOption = None) -> None:
+def build(
+    project: ProjectOption = Path("."),
+    store: StoreOption = None,
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: on the cluster of RAY_ADDRESS, else all cores of this machine.")
+    ] = "local",
+    set_: SetOption = None,
+) -> None:
     """Build the SFT, reward, RL and test sets out of the raw prompts, step by counted step."""
     from preceptor.pipeline.building import build_prompts
     from preceptor.reporting.terminal import print_table
 
-    built = build_prompts(open_project(project, set_), store)
+    built = build_prompts(open_project(project, set_), store, engine)
     for table in built.tables:
         print_table(table.title, table.head, table.rows)
-    typer.echo(f"data card: {project / 'artifacts' / 'README.md'}")
+    typer.echo(f"report: {project / 'prompts.html'}\ndata card: {project / 'artifacts' / 'README.md'}")
 
 
 @prompts_app.command()

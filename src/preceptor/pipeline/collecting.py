@@ -9,21 +9,22 @@ from preceptor.pipeline.project import Project
 from preceptor.pipeline.sets import PromptSets, draw_sets
 from preceptor.pipeline.stages import base_model
 from preceptor.records import Artifact, Demonstration, Document, Prompt
+from preceptor.records.withdrawn import Withdrawn
 
 
 def choose_feedback(project: Project) -> Feedback:
     """The kind of feedback that the recipe asks for."""
-    recipe = project.recipe
+    recipe, withdrawn = project.recipe, Withdrawn.of(project.directory)
     if recipe.feedback == "human":
         return HumanFeedback(project.data, recipe, project.say)
     # Imported where they are wanted: the closed world takes a moment to build, the labelling room one to load.
     if recipe.labels.through_server:
         from preceptor.pipeline.served import ServedFeedback
 
-        return ServedFeedback(recipe, project.directory)
+        return ServedFeedback(recipe, withdrawn, project.say, project.directory)
     from preceptor.pipeline.simulated import SimulatedFeedback
 
-    return SimulatedFeedback(recipe)
+    return SimulatedFeedback(recipe, withdrawn, project.say)
 
 
 def known_prompts(project: Project, feedback: Feedback) -> tuple[list[Prompt], Counter[str]]:
@@ -40,7 +41,11 @@ def known_prompts(project: Project, feedback: Feedback) -> tuple[list[Prompt], C
 def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
     """All prompts that fit, shared out by user; and pretraining text, a part of it to measure the alignment tax."""
     prompts, changed = known_prompts(project, feedback)
-    sets = draw_sets(prompts, project.recipe)
+    sets = draw_sets(
+        {prompt.id: prompt.split for prompt in prompts},
+        lambda ids: (prompt for prompt in prompts if prompt.id in ids),
+        project.recipe,
+    )
     if changed:
         project.keep("prompts", prompts, "prompts", project.note(feedback.sources(prompts)), changed)
     texts = feedback.documents()

@@ -1,6 +1,7 @@
 """Feedback by people: labels that were imported into the project."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -18,8 +19,9 @@ from preceptor.records import (
     Ranking,
     Rating,
     Record,
-    read_artifact,
+    Split,
     read_manifest,
+    stream_rows,
     write_artifact,
 )
 from preceptor.records.artifacts import canonical_hash
@@ -30,6 +32,9 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 Key = tuple[type[Record], str, str | None]
 """Kind of record, id and labeler."""
+
+Place = tuple[str, str]
+"""Where an artifact lies in the project, and its content hash."""
 
 TEST = "test-"
 """Begins the ids of what is ranked for the final evaluation."""
@@ -50,57 +55,76 @@ class HumanFeedback:
         self._is_human = recipe.feedback == "human"
         self._say = cache(say)  # what is left out is left out each time, and said once
         self._withdrawn = Withdrawn.of(data.parent)
-        self._sources: dict[tuple[str, str], set[Key]] = {}
-        """Place and content hash of what was read → what is in it."""
+        self._sources: dict[Place, set[Key]] = {}
+        """What was read from where."""
 
     def imported(self, record: type[RecordT], *, without: str | None = None) -> list[RecordT]:
         """All rows of one kind, over the artifacts in the order of their names; `without` those of a labeler group."""
+        return [self._noted(place, row) for place, row in self._read(record, without=without)]
+
+    def _read(self, record: type[RecordT], *, without: str | None = None) -> Iterator[tuple[Place, RecordT]]:
+        """The same one by one, each with where it lies."""
         kind = next(name for name, kept in KINDS.items() if kept is record)
-        rows: list[RecordT] = []
         for path in sorted(self._data.glob("*/manifest.json")):
             manifest = read_manifest(path.parent)
             if manifest.kind == kind and manifest.notes.get("labeler_group", "") != without:
-                place = f"data/{path.parent.name}"
-                kept = self._of_people(place, manifest, read_artifact(path.parent, record).rows)
-                self._sources.setdefault((place, manifest.content_hash), set()).update(map(key_of, kept))
-                rows.extend(kept)
-        return rows
+                place = (f"data/{path.parent.name}", manifest.content_hash)
+                yield from (
+                    (place, row) for row in self._of_people(place[0], manifest, stream_rows(path.parent, record))
+                )
+
+    def _noted(self, place: Place, row: RecordT) -> RecordT:
+        self._sources.setdefault(place, set()).add(key_of(row))
+        return row
 
     def sources(self, rows: Sequence[Record]) -> dict[str, str]:
         """Place in the project → content hash of what these rows were read from."""
         keys = set(map(key_of, rows))
         return {place: content for (place, content), there in self._sources.items() if not there.isdisjoint(keys)}
 
-    def _of_people(self, place: str, manifest: Manifest, rows: Sequence[RecordT]) -> list[RecordT]:
+    def _of_people(self, place: str, manifest: Manifest, rows: Iterable[RecordT]) -> Iterator[RecordT]:
         is_simulated = manifest.notes.get("labeler_origin") == "simulated"
-        kept = [row for row in rows if not (self._is_human and (is_simulated or made_by_simulation(row)))]
-        if num := len(rows) - len(kept):
-            self._say(f"{place}: {num:,} rows by simulated labelers are left out, since `feedback` is human")
-        kept, withdrawn = self._withdrawn.without(kept)
+        num_simulated, withdrawn = 0, Counter[str]()
+        for row in rows:
+            if self._is_human and (is_simulated or made_by_simulation(row)):
+                num_simulated += 1
+            elif reason := self._withdrawn.reason(row):
+                withdrawn[reason] += 1
+            else:
+                yield row
+        if num_simulated:
+            self._say(f"{place}: {num_simulated:,} rows by simulated labelers are left out, since `feedback` is human")
         for reason, num in withdrawn.items():
             self._say(f"{place}: {num:,} rows are left out: {reason}")
-        return kept
 
-    def prompts(self) -> list[Prompt]:
+    def prompts(self, only: Set[str] | None = None) -> list[Prompt]:
         """Imported prompts, and those of imported demonstrations and rankings when there are no others.
 
         Without those that held-out labelers wrote, which would train the policy. A prompt that is there twice counts
-        once, with the use case that somebody gave it.
+        once, with the use case that somebody gave it. With `only`, those of these ids: no others are kept in memory.
         """
         found: dict[str, Prompt] = {}
-        for row in self.imported(Prompt, without="held_out"):
-            if row.id not in found or row.use_case is not None:
-                found[row.id] = row
+        for place, row in self._read(Prompt, without="held_out"):
+            if (only is None or row.id in only) and (row.id not in found or row.use_case is not None):
+                found[row.id] = self._noted(place, row)
         labeled = [] if found else [*self.imported(Demonstration), *self.imported(Ranking)]
         found |= {row.prompt.id: row.prompt for row in labeled if not written_held_out(row)}
         for there in self._sources.values():
             there |= {key_of(row.prompt) for row in labeled if key_of(row) in there}
-        prompts = list(found.values())
+        prompts = [prompt for prompt in found.values() if only is None or prompt.id in only]
         if not prompts:
             raise UserError(
                 "there are no prompts yet", file=self._data, remedy="`preceptor import FILE` brings some in"
             )
         return prompts
+
+    def splits(self) -> dict[str, Split]:
+        """Id → split of each prompt that `prompts` gives, for more prompts than fit into memory."""
+        splits: dict[str, Split] = {}
+        for _, row in self._read(Prompt, without="held_out"):
+            if row.id not in splits or row.use_case is not None:
+                splits[row.id] = row.split
+        return splits or {prompt.id: prompt.split for prompt in self.prompts()}
 
     def documents(self) -> list[Document]:
         """Imported plain text."""

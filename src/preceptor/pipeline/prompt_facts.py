@@ -7,6 +7,7 @@ from itertools import chain
 from preceptor import __version__
 from preceptor.pipeline.recipe import PromptsConfig
 from preceptor.prompts.private_report import PrivacyReport
+from preceptor.prompts.selecting import predicted_use_case
 from preceptor.prompts.tables import Table
 from preceptor.records import USE_CASES, Prompt, Split
 from preceptor.reporting.prompt_data import PrivateCount, PromptFacts, SetPart, StepCount, TableText
@@ -28,13 +29,14 @@ def prompt_facts(
     tables: Mapping[str, Sequence[Table]],
 ) -> PromptFacts:
     """The facts; `steps` are (step, prompts read, prompts left out), `length` counts in `unit`, `tables` by section."""
+    rows = list(chain.from_iterable(sets.values()))
+    lengths = {id(row): length(row) for row in rows}
     parts = [
-        _part(name, split, some, length)
+        _part(name, split, some, lengths)
         for name, rows in sets.items()
         for split in SPLITS
         if (some := [row for row in rows if row.split == split])
     ]
-    rows = list(chain.from_iterable(sets.values()))
     sources = sorted({row.source for row in rows})
     return PromptFacts(
         num_raw=steps[0][1] if steps else len(rows),
@@ -47,9 +49,9 @@ def prompt_facts(
         unit=unit,
         max_tokens=config.max_tokens,
         lengths_by_use_case={
-            str(name): tuple(length(row) for row in rows if row.use_case == name) for name in USE_CASES
+            str(name): tuple(lengths[id(row)] for row in rows if row.use_case == name) for name in USE_CASES
         },
-        lengths_by_source={name: tuple(length(row) for row in rows if row.source == name) for name in sources},
+        lengths_by_source={name: tuple(lengths[id(row)] for row in rows if row.source == name) for name in sources},
         languages=dict(languages),
         languages_kept=config.build.languages,
         private=tuple(
@@ -68,15 +70,15 @@ def prompt_facts(
     )  # fmt: skip
 
 
-def _part(name: str, split: Split, rows: Sequence[Prompt], length: Callable[[Prompt], int]) -> SetPart:
+def _part(name: str, split: Split, rows: Sequence[Prompt], lengths: Mapping[int, int]) -> SetPart:
     return SetPart(
         set=name,
         split=split,
         by_source=dict(Counter(row.source for row in rows)),
         per_user=_per_user(rows),
         use_cases=_counted(row.use_case for row in rows),
-        predicted=_counted(row.predicted_use_case for row in rows if row.use_case is None),
-        lengths=tuple(length(row) for row in rows),
+        predicted=_counted(predicted_use_case(row) for row in rows if row.use_case is None),
+        lengths=tuple(lengths[id(row)] for row in rows),
     )
 
 

@@ -120,11 +120,11 @@ def pool_of(project: Project, feedback: Feedback, before: Sequence[Candidates]) 
     """
     recipe = project.recipe
     prompts, _ = known_prompts(project, feedback)
-    sets = share_out(prompts, recipe.prompts, recipe.seed, recipe.rounds).named()
+    sets = share_out({row.id: row.split for row in prompts}, recipe.prompts, recipe.seed, recipe.rounds)
     rankings, _ = known_rankings(project)
     taken = {
         "not in the train split": {row.id for row in prompts if row.split != "train"},
-        "in a set already": {row.id for rows in sets.values() for row in rows},
+        "in a set already": {one for ids in sets.values() for one in ids},
         "labeled already": {row.prompt.id for row in (*rankings, *known_demonstrations(project).rows)},
         "chosen before": {row.prompt.id for row in before},
     }

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -48,8 +48,8 @@ class ServedFeedback(SimulatedFeedback):
     off again, so that they are byte for byte those of `SimulatedFeedback`, and so is all that is made of them.
     """
 
-    def __init__(self, recipe: Recipe, project: Path) -> None:
-        super().__init__(recipe)
+    def __init__(self, recipe: Recipe, withdrawn: Withdrawn, say: Callable[[str], None], project: Path) -> None:
+        super().__init__(recipe, withdrawn, say)
         self._project = project
         self._plan = Plan(recipe.labels.held_out_share, recipe.labels.labelers_per_test_prompt)
 
@@ -82,7 +82,7 @@ class ServedFeedback(SimulatedFeedback):
                 stages = _fill_stages(room.database, stages_of(folder, self._plan), pairs, accounts_of)
                 with serve_beside(room) as url:
                     _work(url, f"{folder} in the labelling room", stages, pairs, accounts_of)
-                return _read_back(room.database, self._project / "data", accounts_of)
+                return _read_back(room.database, self._project / "data", self._withdrawn, accounts_of)
         finally:
             room.database.close()
 
@@ -164,10 +164,10 @@ def content_of(labeler: SimulatedLabeler, row: Row, item: ItemOut) -> dict[str, 
     }  # fmt: skip
 
 
-def _read_back(database: Database, data: Path, accounts_of: Mapping[str, Account]) -> Labels:
+def _read_back(database: Database, data: Path, withdrawn: Withdrawn, accounts_of: Mapping[str, Account]) -> Labels:
     """Export, and read the records by the labelers' own names."""
     found: dict[tuple[type[Record], str, str], Any] = {}
-    for artifact in export_artifacts(database, data, time.time(), Withdrawn.nobody()):  # nobody here is a person
+    for artifact in export_artifacts(database, data, time.time(), withdrawn):
         with database.read() as session:
             salt = session.get_one(Export, artifact.manifest.notes["release"]).salt
         names = {pseudonym(salt, account.id): name for name, account in accounts_of.items()}

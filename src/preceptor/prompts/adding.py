@@ -1,7 +1,5 @@
 """Raw prompts into the store: one transaction per batch, users under pseudonyms, what is there already left alone."""
 
-import hashlib
-import hmac
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +12,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from preceptor.errors import UserError
-from preceptor.records import Prompt
+from preceptor.records import Prompt, pseudonym_of_user
 from preceptor.records.artifacts import canonical_hash
 from preceptor.store import Database, PromptFile, RawPrompt
 from preceptor.store.tables import Setting
@@ -89,11 +87,6 @@ def add_prompts(database: Database, source: Source, rows: Iterable[Given], *, sk
     return added
 
 
-def pseudonym(salt: str, user: str) -> str:
-    """Who a user is in this project: nobody gets from it to the id, and only with the salt from the id to it."""
-    return "u-" + hmac.new(salt.encode(), user.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
-
-
 def project_salt(session: Session) -> str:
     """The salt of this project's pseudonyms; drawn when it is first asked for, in a transaction that writes."""
     setting = session.get(Setting, SALT)
@@ -153,7 +146,7 @@ def _stored(file_id: int, source: Source, salt: str, batch: Sequence[Given]) -> 
 
 def json_of(prompt: Prompt, salt: str, source: str | None) -> dict[str, Any]:
     """What is kept of a prompt, and what makes it this prompt and no other."""
-    user = None if prompt.user is None else pseudonym(salt, prompt.user)
+    user = None if prompt.user is None else pseudonym_of_user(salt, prompt.user)
     return {
         "user": user,
         "source": source or prompt.source,

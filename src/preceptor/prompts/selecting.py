@@ -22,9 +22,16 @@ class Pair:
     """Standard deviation over the members of the probability that the left one is preferred: 0 to 0.5."""
 
 
+def predicted_use_case(prompt: Prompt) -> UseCase | None:
+    """What a classifier predicted; None where it said nothing that is a use case."""
+    predicted = prompt.metadata.get("predicted")
+    name = predicted.get("use_case") if isinstance(predicted, dict) else None
+    return next((use_case for use_case in USE_CASES if use_case == name), None)
+
+
 def use_case_of(prompt: Prompt) -> UseCase | None:
     """What somebody said it is, else what a classifier predicted."""
-    return prompt.use_case or prompt.predicted_use_case
+    return prompt.use_case or predicted_use_case(prompt)
 
 
 def by_random(pool: Sequence[Prompt], num: int, seed: int) -> list[Prompt]:
