@@ -9,7 +9,7 @@ from typing import Any
 from preceptor.errors import UserError
 from preceptor.labeling.project import store_url
 from preceptor.models.load import load_chat
-from preceptor.pipeline.human import HumanFeedback
+from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.project import Project
 from preceptor.pipeline.prompt_facts import prompt_facts
 from preceptor.pipeline.sets import draw_sets
@@ -97,10 +97,10 @@ def _progress(what: str, num: int) -> Iterator[Callable[[], None]]:
 
 def _keep_sets(project: Project) -> dict[str, list[Prompt]]:
     """The sets as `preceptor run` draws them, from all that it will find; no user is in two of their parts."""
-    feedback = HumanFeedback(project.data, project.recipe, project.say)
-    sets = draw_sets(feedback.splits(), feedback.prompts, project.recipe).named()
+    imported = Imported(project.data, project.recipe, project.say)
+    sets = draw_sets(imported.splits(), imported.prompts, project.recipe).named()
     kept = [
-        project.keep(f"prompts-{name}", rows, "prompts", project.note(feedback.sources(rows)))
+        project.keep(f"prompts-{name}", rows, "prompts", project.note(imported.sources(rows)))
         for name, rows in sets.items()
     ]
     check_leak([artifact.path for artifact in kept])
@@ -111,7 +111,7 @@ def _write_pool(
     project: Project, files: Sequence[str], decisions: Decisions, made: Made, prompts: Iterable[Prompt]
 ) -> Manifest:  # fmt: skip
     """All prompts that are left, and the log of those that are not."""
-    notes: dict[str, Any] = {"build": project.recipe.prompts.build.model_dump(mode="json")}
+    notes: dict[str, Any] = {"seed": project.recipe.seed, "build": project.recipe.prompts.build.model_dump(mode="json")}
 
     def rows() -> Iterator[Prompt]:
         yield from prompts

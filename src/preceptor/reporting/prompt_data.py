@@ -82,7 +82,7 @@ class PromptFacts(Record):
     lengths_by_use_case: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     lengths_by_source: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     languages: dict[str, int]
-    """ISO 639-1 code → prompts; `und` for those without a letter."""
+    """ISO 639-1 code → prompts; `und` and `zxx` for those in no language."""
     languages_kept: tuple[str, ...] = ()
     """Those that the recipe keeps; none keeps all."""
     private: tuple[PrivateCount, ...] = ()

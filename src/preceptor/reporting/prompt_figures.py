@@ -183,7 +183,7 @@ def languages(facts: PromptFacts) -> Drawing | None:
     if rest := sum(num for _, num in order[MOST_ROWS:]):
         rows.append((f"{len(order) - MOST_ROWS} others", rest))
     svg = _bars("languages", "Prompts by language", rows)
-    return Drawing("Prompts by language", svg, "ISO 639-1 codes; ‘und’ has no letter in it.")
+    return Drawing("Prompts by language", svg, "ISO 639-1 codes; ‘und’ and ‘zxx’ are in no language.")
 
 
 def private(facts: PromptFacts) -> Drawing | None:

@@ -51,12 +51,10 @@ def headline(facts: PromptFacts) -> str:
 def _steps(facts: PromptFacts) -> list[Finding]:
     copies = sum(step.num_dropped for step in facts.steps if step.finds_duplicates)
     others = sum(step.num_dropped for step in facts.steps) - copies
-    said = [
-        Finding(
-            f"{share_of(copies, facts.num_raw)} of what came in was a duplicate ({copies:,} prompts); for "
-            f"other reasons {others:,} were left out. {facts.num_raw - copies - others:,} are left."
-        )
-    ]
+    text = f"{share_of(copies, facts.num_raw)} of what came in was a duplicate ({copies:,} prompts)"
+    if others:
+        text += f"; for other reasons {others:,} were left out"
+    said = [Finding(f"{text}. {facts.num_raw - copies - others:,} are left.")]
     for step in facts.steps:
         if step.num_read and step.num_dropped > MUCH_DROPPED * step.num_read:
             share = share_of(step.num_dropped, step.num_read)
