@@ -12,7 +12,16 @@ from preceptor.models.scoring import score_responses
 from preceptor.pipeline.ensemble import resampled
 from preceptor.pipeline.memory import Memory
 from preceptor.prompts.selecting import by_random, most_disputed
-from preceptor.records import USE_CASES, Candidates, Prompt, Ranking, read_artifact, read_manifest, write_artifact
+from preceptor.records import (
+    USE_CASES,
+    Candidates,
+    Demonstration,
+    Prompt,
+    Ranking,
+    read_artifact,
+    read_manifest,
+    write_artifact,
+)
 from tests.commands import preceptor
 from tests.pipeline.test_lineage import all_of
 from tests.planted import TRAINING, rankings
@@ -108,22 +117,29 @@ def test_members_learn_from_prompts_drawn_with_replacement(project: Path) -> Non
 
 
 def test_coverage_evens_out_what_was_labeled(project: Path) -> None:
-    """Of the pool nine tenths are generation; ten rankings of generation and none of others are there so far."""
+    """Two thirds of the prompts are generation, of which six are labeled already; others are given or predicted."""
     data, case = project / "data" / "prompts", {}
     rows = []
     for place, row in enumerate(read_artifact(data, Prompt).rows):
-        case[row.id] = USE_CASES[0] if place % 10 else USE_CASES[1 + place // 10 % 2]
+        case[row.id] = USE_CASES[0] if place % 3 else USE_CASES[1 + place // 3 % 2]
         predicted = {"predicted": {"use_case": case[row.id]}}
-        update = {"use_case": case[row.id]} if place % 2 else {"metadata": predicted}
+        update = {"use_case": case[row.id]} if place % 5 else {"metadata": predicted}
         rows.append(row.model_copy(update=update))
     write_artifact(data, rows, "prompts")
+    labels = [row.model_copy(update={"prompt": of_generation(row.prompt)}) for row in rankings(6, first=800)]
+    write_artifact(project / "data" / "rankings-more", labels, "rankings")
     said = select(project, "coverage", 6)
     told = facts(project)
-    assert told["chosen"] == dict(Counter(case[row.prompt.id] for row in chosen(project)))
-    assert told["labeled"] == {"unknown": 64} or told["labeled"] == {}
-    others = sum(num for name, num in told["chosen"].items() if name != USE_CASES[0])
-    assert others > 2 >= told["chosen"].get(USE_CASES[0], 0)
-    assert "chosen" in said
+    assert told["labeled"] == {"generation": 6}
+    assert told["chosen"] == {"open_qa": 3, "brainstorming": 3}
+    assert Counter(case[row.prompt.id] for row in chosen(project)) == told["chosen"]
+    assert "generation: 0 chosen, 6 labeled before" in said
+    select(project, "random", 6)
+    assert facts(project, 2)["chosen"].get("generation", 0) > 2, "the control"
+
+
+def of_generation(asked: Prompt) -> Prompt:
+    return asked.model_copy(update={"use_case": "generation"})
 
 
 def test_what_is_labeled_trains_and_is_not_chosen_again(project: Path) -> None:
@@ -173,7 +189,8 @@ def test_nothing_to_choose_from(project: Path, tmp_path: Path) -> None:
 
 def test_hash_order_is_what_random_means(project: Path) -> None:
     select(project, "random", 7)
-    taken = in_sets(project) | {row.prompt.id for row in read_artifact(project / "data" / "rankings", Ranking).rows}
+    written = read_artifact(project / "data" / "demonstrations", Demonstration).rows
+    taken = in_sets(project) | {row.prompt.id for row in written}
     rows = [
         row
         for row in read_artifact(project / "data" / "prompts", Prompt).rows

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -57,8 +58,8 @@ def select_pairs(project: Project, by: By, num: int, num_members: int) -> list[s
     prepare(project)
     sft, feedback = latest(project, "sft"), choose_feedback(project)
     before = earlier(project)
-    name = f"selected-{len(before) + 1}"
-    pool = pool_of(project, feedback, before)
+    name = f"selected-{max(before, default=0) + 1}"
+    pool = pool_of(project, feedback, list(chain.from_iterable(before.values())))
     looked_at = _look_at(pool, by, num, project.recipe.seed)
     kept = project.keep(f"{name}-from", looked_at, "prompts", project.note(feedback.sources(looked_at)))
     sampled = candidates_stage(project, {"sft": sft}, kept, f"candidates-{name}", f"{name}-")
@@ -139,14 +140,16 @@ def pool_of(project: Project, feedback: Feedback, before: Sequence[Candidates]) 
             field="prompts",
             remedy="add prompts, or ask for smaller sets in the recipe",
         )
+    known = {row.id: row for row in prompts}  # what is said of a prompt may be newer than its ranking
     ranked = {row.prompt.id: row.prompt for row in rankings if row.labeler.group == "training"}
-    return Pool(left, left_out, Counter(case for row in ranked.values() if (case := use_case_of(row)) is not None))
+    cases = [use_case_of(known.get(one, row)) for one, row in ranked.items()]
+    return Pool(left, left_out, Counter(case for case in cases if case is not None))
 
 
-def earlier(project: Project) -> list[Candidates]:
-    """All that was chosen before."""
+def earlier(project: Project) -> dict[int, tuple[Candidates, ...]]:
+    """What was chosen before, by its number."""
     paths = (project.directory / "artifacts").glob("selected-*[0-9]")
-    return [row for path in sorted(paths) for row in read_artifact(path, Candidates).rows]
+    return {int(path.name.removeprefix("selected-")): read_artifact(path, Candidates).rows for path in paths}
 
 
 def distinct(row: Candidates) -> Candidates:
