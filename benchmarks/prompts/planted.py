@@ -25,7 +25,7 @@ BUSY = 0.005
 
 
 def write_planted(path: Path, num: int, seed: int) -> None:
-    """A file of `num` rows; `metadata.planted` names the kind of a row, `metadata.pair` the two that belong together."""
+    """A file of `num` rows; `metadata.planted` is the kind of a row, `metadata.pair` names two that belong together."""
     with path.open("w", encoding="utf-8") as file:
         for number, row in enumerate(rows(num, seed)):
             file.write(json.dumps({"id": f"row-{number}", **row}) + "\n")
