@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from preceptor.errors import UserError
 from preceptor.prompts import adding
-from preceptor.prompts.raw import raw_prompts
+from preceptor.prompts.engine import Local
+from preceptor.prompts.raw import StoredPrompts
 from preceptor.records import pseudonym_of_user
 from preceptor.store import Database, PromptFile, RawPrompt
 from preceptor.store.tables import Setting
@@ -23,7 +24,8 @@ def log(path: Path, first: int, num: int, **more: Any) -> Path:
 
 
 def everything(store: Database) -> list[tuple[Any, ...]]:
-    return [(raw.key, raw.user, raw.source, raw.messages, raw.details) for raw in raw_prompts(store)]
+    shards = StoredPrompts(store, Local()).each("", lambda rows, part: rows)
+    return [(raw.key, raw.user, raw.source, raw.messages, raw.details) for shard in shards for raw in shard]
 
 
 def test_a_file_comes_in_once(store: Database, tmp_path: Path) -> None:

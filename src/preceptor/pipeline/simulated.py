@@ -1,15 +1,16 @@
 """Feedback by the simulated labelers of the closed world."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from preceptor.errors import UserError
 from preceptor.pipeline.feedback import Evidence
+from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Record
-from preceptor.records.withdrawn import LABELER, Withdrawn
+from preceptor.records.withdrawn import LABELER
 from preceptor.simulation.labeler_agreement import TARGET_AGREEMENT, calibrate
 from preceptor.simulation.labelers import SimulatedLabeler, panel
 from preceptor.simulation.world import World
@@ -19,8 +20,8 @@ RowT = TypeVar("RowT", Prompt, Candidates)
 FRESH_PAGES = 1000
 """Added to the seed of the corpus: pages that the base model was not trained on."""
 NUM_CALIBRATION_PROMPTS = 200
-SPARE = 1.45
-"""Prompts drawn for each one needed: a tenth of the users is for the test, and RL takes only those of training."""
+KNOWN = {"task", "kind", "constraint"}
+"""What metadata say of a prompt of the closed world, among others."""
 
 
 class SimulatedFeedback:
@@ -31,10 +32,9 @@ class SimulatedFeedback:
 
     origin: Literal["human", "simulated"] = "simulated"
 
-    def __init__(self, recipe: Recipe, withdrawn: Withdrawn, say: Callable[[str], None]) -> None:
+    def __init__(self, recipe: Recipe, imported: Imported) -> None:
         self._recipe = recipe
-        self._withdrawn = withdrawn
-        self._say = say
+        self._imported = imported
         self._world = World()
         labels, seed = recipe.labels, recipe.seed
         self._is_calibrated = False
@@ -42,14 +42,19 @@ class SimulatedFeedback:
         self._held_out = panel(self._world, seed, "held_out", labels.num_held_out_labelers)
 
     def prompts(self) -> list[Prompt]:
-        """As many as the recipe's sets need."""
-        sizes = self._recipe.prompts
-        needed = sizes.num_sft + sizes.num_rl + sizes.num_test + sizes.num_reward * self._recipe.rounds
-        found = self._world.prompts(round(max(needed, 10 * sizes.num_test) * SPARE), self._recipe.seed)
-        kept, withdrawn = self._withdrawn.without(found)
-        for reason, num in withdrawn.items():
-            self._say(f"the closed world's prompts: {num:,} rows are left out: {reason}")
-        return kept
+        """What the closed world asked (`pipeline/asking.py`), as it lies in the project.
+
+        Raises:
+            UserError: there are other prompts, of which simulated labelers know nothing.
+        """
+        prompts = self._imported.prompts()
+        if strange := next((prompt.id for prompt in prompts if not set(prompt.metadata) >= KNOWN), None):
+            raise UserError(
+                f"prompt '{strange}' is not of the closed world, the only one that simulated labelers know",
+                field="feedback",
+                remedy="set `feedback: human`, or take out what else was brought into data/ and the store",
+            )
+        return prompts
 
     def documents(self) -> list[Document]:
         """Pages of the closed world that the base model was not trained on."""
@@ -111,14 +116,16 @@ class SimulatedFeedback:
 
     def _willing(self, what: str, pairs: list[tuple[SimulatedLabeler, RowT]]) -> list[tuple[SimulatedLabeler, RowT]]:
         """Without the work of labelers who withdrew. Nobody takes it over, or that of others would change, too."""
-        kept = [(labeler, row) for labeler, row in pairs if not self._withdrawn.has("labeler", labeler.labeler.id)]
+        kept = [
+            (labeler, row) for labeler, row in pairs if not self._imported.withdrawn.has("labeler", labeler.labeler.id)
+        ]
         if num := len(pairs) - len(kept):
-            self._say(f"simulated {what}: {num:,} rows are left out: {LABELER}")
+            self._imported.say(f"simulated {what}: {num:,} rows are left out: {LABELER}")
         return kept
 
     def sources(self, rows: Sequence[Record]) -> Mapping[str, str]:
-        """None: the closed world is in no file."""
-        return {}
+        """Place in the project → content hash of what these rows were read from: prompts alone are."""
+        return self._imported.sources(rows)
 
     def gold(self, prompt: Prompt, text: str) -> Mapping[str, Any]:
         """The gold judge's verdict."""

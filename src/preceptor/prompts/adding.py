@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.orm import Session
 
 from preceptor.errors import UserError
@@ -105,6 +105,28 @@ def project_salt(session: Session) -> str:
         session.add(setting)
         session.flush()
     return str(setting.value["salt"])
+
+
+def set_salt(database: Database, salt: str) -> None:
+    """Make the pseudonyms the same in every project, for users whom nobody can look for.
+
+    Raises:
+        UserError: pseudonyms were made with another salt.
+    """
+    with database.write() as session:
+        setting = session.get(Setting, SALT)
+        if setting is None:
+            session.add(Setting(name=SALT, value={"salt": salt}))
+        elif setting.value["salt"] != salt:
+            raise UserError("this store has prompts of people in it", remedy="use another folder")
+
+
+def forget_file(database: Database, name: str) -> None:
+    """Take out all that files of this name brought in."""
+    with database.write() as session:
+        files = list(session.scalars(select(PromptFile.id).filter_by(name=name)))
+        session.execute(delete(RawPrompt).where(RawPrompt.file_id.in_(files)))
+        session.execute(delete(PromptFile).where(PromptFile.id.in_(files)))
 
 
 def _begin(database: Database, source: Source) -> tuple[PromptFile, str]:

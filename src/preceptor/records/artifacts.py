@@ -150,22 +150,30 @@ def read_artifact(path: Path, record: type[RecordT]) -> Artifact[RecordT]:
         UserError: it is missing, was changed since it was written, holds another kind of record, or a row does not
             parse.
     """
-    _recover(path)
-    manifest = read_manifest(path)
+    return Artifact(tuple(stream_rows(path, record)), read_manifest(path), path)
+
+
+def stream_rows(path: Path, record: type[RecordT]) -> Iterator[RecordT]:
+    """The rows of an artifact one by one, for more than fit into memory; the hash is checked before the first.
+
+    Raises:
+        UserError: as `read_artifact`.
+    """
+    manifest, rows_path = read_manifest(path), path / "rows.jsonl"
     if KINDS.get(manifest.kind, record) is not record:
         raise UserError(
             f"this artifact holds {manifest.kind}, not {record.__name__.lower()}s",
             file=path,
             remedy="give the folder that holds them, or import them",
         )
-    rows_path = path / "rows.jsonl"
     if content_hash(rows_path) != manifest.content_hash:
         raise UserError(
             "the rows were changed after they were written (content hash differs)",
             file=rows_path,
             remedy="restore the file, or import the data again; artifacts are immutable",
         )
-    return Artifact(read_jsonl(rows_path, record), manifest, path)
+    with rows_path.open("rb") as file:
+        yield from parse_jsonl(file, record, rows_path)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -186,31 +194,19 @@ def read_manifest(path: Path) -> Manifest:
         raise row_error(error, manifest_path, None) from None
 
 
-def read_jsonl(path: Path, record: type[RecordT]) -> list[RecordT]:
-    """Read one record per line.
+def parse_jsonl(lines: Iterable[bytes], record: type[RecordT], path: Path) -> Iterator[RecordT]:
+    """One record per line; `path` is how errors name the file.
 
     Raises:
         UserError: names file, line and field of the first row that does not parse.
     """
-    with path.open("rb") as file:
-        return parse_jsonl(file, record, path)
-
-
-def parse_jsonl(lines: Iterable[bytes], record: type[RecordT], path: Path) -> list[RecordT]:
-    """Read one record per line; `path` is how errors name the file.
-
-    Raises:
-        UserError: names file, line and field of the first row that does not parse.
-    """
-    rows = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            rows.append(record.model_validate_json(line, strict=True))
+            yield record.model_validate_json(line, strict=True)
         except ValidationError as error:
             raise row_error(error, path, number) from None
-    return rows
 
 
 def row_error(error: ValidationError, path: Path, line: int | None) -> UserError:
