@@ -16,7 +16,7 @@ NUM_BANDS = 24
 NUM_ROWS = 5
 MIN_SHARED = 2
 """Bands on which a pair has to agree."""
-MOST_MET = 64
+MOST_MET = 16
 """Rows of one bucket that a row is compared with, the last ones that were kept."""
 ALONE = -1
 """In the place of a bucket's number: no other row is in it."""
