@@ -134,6 +134,9 @@ def test_coverage_evens_out_what_was_labeled(project: Path) -> None:
     assert told["chosen"] == {"open_qa": 3, "brainstorming": 3}
     assert Counter(case[row.prompt.id] for row in chosen(project)) == told["chosen"]
     assert "generation: 0 chosen, 6 labeled before" in said
+    memory = Memory.of(project)
+    parents = {thing.place for thing in memory.parents(memory.find("artifacts/selected-1"))}
+    assert {"data/rankings", "data/rankings-more"} < parents, "what was labeled had a part in it"
     select(project, "random", 6)
     assert facts(project, 2)["chosen"].get("generation", 0) > 2, "the control"
 

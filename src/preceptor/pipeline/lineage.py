@@ -86,8 +86,9 @@ def _of_artifact(folder: Path, thing: Thing, with_names: bool) -> Iterator[str]:
         yield f"users {len(users):,}"
     if guidelines:
         yield "guidelines " + ", ".join(f"{name} × {number:,}" for name, number in sorted(guidelines.items()))
-    if selection := manifest.notes.get("selection"):
-        yield "chosen " + ", ".join(f"{name} {selection[name]}" for name in ("by", "seed"))  # type: ignore[index,call-overload]
+    selection: Any = manifest.notes.get("selection")
+    if selection is not None:
+        yield f"chosen by {selection['by']}, seed {selection['seed']}"
     if dropped := sum(manifest.dropped.values()):
         yield f"dropped {dropped:,}"
     yield f"code {manifest.version}"

@@ -35,6 +35,8 @@ class Pool:
     """Why the others are not among them → how many."""
     labeled: Counter[UseCase]
     """Use case → prompts whose responses the training group has ranked so far."""
+    parents: list[str]
+    """Content hashes of where these rankings lie."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def select_pairs(project: Project, by: By, num: int, num_members: int) -> list[s
     if by == "uncertainty":
         choice = _most_disputed(project, usable, num, ensemble(project, sft, num_members))
     else:
-        choice = Choice([_of_pair(row, Pair(0, 1, 0.0)) for row in usable], [], {})
+        parents = pool.parents if by == "coverage" else []
+        choice = Choice([_of_pair(row, Pair(0, 1, 0.0)) for row in usable], [*parents], {})
     facts = {
         "by": by, "seed": project.recipe.seed, "num": num, "labels": feedback.origin,
         "labeled": _in_order(pool.labeled), "chosen": _in_order(use_case_of(row.prompt) for row in choice.rows),
@@ -122,7 +125,7 @@ def pool_of(project: Project, feedback: Feedback, before: Sequence[Candidates]) 
     recipe = project.recipe
     prompts, _ = known_prompts(project, feedback)
     sets = share_out({row.id: row.split for row in prompts}, recipe.prompts, recipe.seed, recipe.rounds)
-    rankings, _ = known_rankings(project)
+    rankings, parents_of = known_rankings(project)
     taken = {
         "not in the train split": {row.id for row in prompts if row.split != "train"},
         "in a set already": {one for ids in sets.values() for one in ids},
@@ -141,9 +144,9 @@ def pool_of(project: Project, feedback: Feedback, before: Sequence[Candidates]) 
             remedy="add prompts, or ask for smaller sets in the recipe",
         )
     known = {row.id: row for row in prompts}  # what is said of a prompt may be newer than its ranking
-    ranked = {row.prompt.id: row.prompt for row in rankings if row.labeler.group == "training"}
-    cases = [use_case_of(known.get(one, row)) for one, row in ranked.items()]
-    return Pool(left, left_out, Counter(case for case in cases if case is not None))
+    trained = [row for row in rankings if row.labeler.group == "training"]
+    cases = [use_case_of(known.get(one, row)) for one, row in {row.prompt.id: row.prompt for row in trained}.items()]
+    return Pool(left, left_out, Counter(case for case in cases if case is not None), parents_of(trained))
 
 
 def earlier(project: Project) -> dict[int, tuple[Candidates, ...]]:
