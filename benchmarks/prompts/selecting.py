@@ -32,7 +32,7 @@ from preceptor.stats import mean_interval
 RESULTS = Path(__file__).parents[1] / "results" / "selecting.json"
 ARMS = ("none", "random", "coverage", "uncertainty")
 """'none' adds no labels: what the others have to beat at all."""
-NUM_FIRST, NUM_MORE, NUM_TEST, NUM_MEMBERS = 1500, 500, 400, 3
+NUM_FIRST, NUM_MORE, NUM_TEST, NUM_MEMBERS = 400, 600, 600, 3
 SETTINGS = (
     "prompts.num_sft=600", f"prompts.num_reward={NUM_FIRST}", "prompts.num_rl=100", "prompts.num_test=900",
     "prompts.num_documents=0", "labels.held_out_share=1e-9", "labels.responses_per_prompt=4", "num_threads=1",

@@ -71,8 +71,6 @@ def test_the_choice_waits_in_todo_for_labelers_who_train(project: Path) -> None:
     assert read_artifact(todo, Candidates).rows == tuple(chosen(project))
     stages = stages_of(todo.name, Plan(held_out_share=0.5, labelers_per_test_prompt=2))
     assert [(stage.kind, stage.group) for stage in stages] == [("ranking", "training")]
-    usual = stages_of("rankings", Plan(held_out_share=0.5, labelers_per_test_prompt=2))
-    assert [stage.group for stage in usual] == ["training", "held_out"]
 
 
 def test_uncertainty_finds_the_pairs_that_its_members_disagree_about(project: Path) -> None:
