@@ -92,6 +92,28 @@ def test_uncertainty_finds_the_pairs_that_its_members_disagree_about(project: Pa
     assert len(known) > len(rows)
 
 
+def test_members_that_are_one_and_the_same_leave_it_to_chance(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: no disagreement, so what is chosen is what `random` chooses, and that is said."""
+    same = [(project / "latest" / "reward_model" / "model").resolve()] * 3
+    monkeypatch.setattr("preceptor.pipeline.selecting.ensemble", lambda *_: same)
+    said = select(project, "uncertainty", 3)
+    assert "the 3 members of the ensemble agree on everything: this choice is one at random" in said
+    told = facts(project)
+    assert set(told["disagreement"].values()) == {0.0} == {told["median_disagreement"]}
+    (project / "artifacts" / "selected-1").rename(project / "elsewhere")
+    select(project, "random", 3)
+    control = {row.prompt.id for row in chosen(project)}
+    assert control == {row.prompt.id for row in read_artifact(project / "elsewhere", Candidates).rows}
+
+
+def test_a_model_that_always_says_the_same_gives_nothing_to_rank(project: Path) -> None:
+    outcome = preceptor(
+        "prompts", "select", "--by", "random", "--num", "2", "-p", project, "--set", "candidates.temperature=0"
+    )
+    assert outcome.code == 2
+    assert "the same response each time" in outcome.said
+
+
 def test_the_lineage_says_how_it_was_chosen_and_the_judge_has_no_part_in_it(project: Path) -> None:
     select(project, "uncertainty", 3, "--members", "2")
     memory = Memory.of(project)

@@ -55,7 +55,8 @@ def select_pairs(project: Project, by: By, num: int, num_members: int) -> list[s
     What labelers get is of one kind whatever it is chosen by, so that `random` is a control of the other two.
 
     Raises:
-        UserError: there is no SFT model or nothing to choose from; or, for `uncertainty`, there are no rankings.
+        UserError: there is no SFT model, it gives one response only, there is nothing to choose from; or, for
+            `uncertainty`, there are no rankings.
     """
     prepare(project)
     sft, feedback = latest(project, "sft"), choose_feedback(project)
@@ -66,6 +67,12 @@ def select_pairs(project: Project, by: By, num: int, num_members: int) -> list[s
     kept = project.keep(f"{name}-from", looked_at, "prompts", project.note(feedback.sources(looked_at)))
     sampled = candidates_stage(project, {"sft": sft}, kept, f"candidates-{name}", f"{name}-")
     usable = [row for row in map(distinct, sampled.rows) if len(row.responses) > 1]
+    if not usable:
+        raise UserError(
+            "the SFT model gives the same response each time: there is nothing to rank",
+            field="candidates.temperature",
+            remedy="sample at a higher temperature, or train SFT for fewer epochs",
+        )
     if by == "uncertainty":
         choice = _most_disputed(project, usable, num, ensemble(project, sft, num_members))
     else:
@@ -179,7 +186,7 @@ def _most_disputed(project: Project, rows: Sequence[Candidates], num: int, membe
     facts = {
         "members": len(members),
         "disagreement": {row.id: disagreement[row.prompt.id] for row in chosen},
-        "median_disagreement": median(disagreement.values()) if disagreement else 0.0,
+        "median_disagreement": median(disagreement.values()),
     }
     return Choice(chosen, [model_hash(path) for path in members], facts)
 
