@@ -1,6 +1,6 @@
 """Prompt sets out of the store: the steps, the pool that `preceptor run` reads, the sets, their report and card."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -68,7 +68,7 @@ def build_prompts(project: Project, store: str | None = None, engine: str = "loc
         database.close()
     project.tell_dropped("prompts", pool.dropped, len(decisions.keys))
     sets = _keep_sets(project)
-    length, unit = _measure(project)
+    length, unit = _measure(project, sets)
     by_section = {
         "steps": [_steps_table(decisions, pool)],
         "sizes": [sizes_table(sets)],
@@ -133,11 +133,12 @@ def _steps_table(decisions: Decisions, pool: Manifest) -> Table:
     return Table("Steps", ("step", "read", "dropped", "left"), [*rows, ("in the data", "", "", f"{pool.num_rows:,}")])
 
 
-def _measure(project: Project) -> tuple[Callable[[Prompt], int], str]:
-    """How long a prompt is: in tokens of the base model, or in words as long as there is no such model here."""
+def _measure(project: Project, sets: Mapping[str, Sequence[Prompt]]) -> tuple[Callable[[Prompt], int], str]:
+    """How long each prompt of the sets is: in tokens of the base model, or in words where there is no such model."""
     try:
         chat, _ = load_chat(str(base_model(project)))
     except UserError:
         project.say("the base model is not here: lengths are in words, not in tokens")
         return lambda prompt: sum(len(message.content.split()) for message in prompt.messages), "words"
-    return lambda prompt: len(chat.prompt(prompt.messages)), "tokens"
+    lengths = {id(row): len(chat.prompt(row.messages)) for rows in sets.values() for row in rows}
+    return lambda prompt: lengths[id(prompt)], "tokens"

@@ -30,9 +30,8 @@ def prompt_facts(
 ) -> PromptFacts:
     """The facts; `steps` are (step, prompts read, prompts left out), `length` counts in `unit`, `tables` by section."""
     rows = list(chain.from_iterable(sets.values()))
-    lengths = {id(row): length(row) for row in rows}
     parts = [
-        _part(name, split, some, lengths)
+        _part(name, split, some, length)
         for name, rows in sets.items()
         for split in SPLITS
         if (some := [row for row in rows if row.split == split])
@@ -49,9 +48,9 @@ def prompt_facts(
         unit=unit,
         max_tokens=config.max_tokens,
         lengths_by_use_case={
-            str(name): tuple(lengths[id(row)] for row in rows if row.use_case == name) for name in USE_CASES
+            str(name): tuple(length(row) for row in rows if row.use_case == name) for name in USE_CASES
         },
-        lengths_by_source={name: tuple(lengths[id(row)] for row in rows if row.source == name) for name in sources},
+        lengths_by_source={name: tuple(length(row) for row in rows if row.source == name) for name in sources},
         languages=dict(languages),
         languages_kept=config.build.languages,
         private=tuple(
@@ -70,7 +69,7 @@ def prompt_facts(
     )  # fmt: skip
 
 
-def _part(name: str, split: Split, rows: Sequence[Prompt], lengths: Mapping[int, int]) -> SetPart:
+def _part(name: str, split: Split, rows: Sequence[Prompt], length: Callable[[Prompt], int]) -> SetPart:
     return SetPart(
         set=name,
         split=split,
@@ -78,7 +77,7 @@ def _part(name: str, split: Split, rows: Sequence[Prompt], lengths: Mapping[int,
         per_user=_per_user(rows),
         use_cases=_counted(row.use_case for row in rows),
         predicted=_counted(predicted_use_case(row) for row in rows if row.use_case is None),
-        lengths=tuple(lengths[id(row)] for row in rows),
+        lengths=tuple(length(row) for row in rows),
     )
 
 
