@@ -192,7 +192,7 @@ def test_one_that_was_cut_off_before_it_was_kept_is_made_again(project: Path) ->
 
 def test_more_than_there_are_is_said(project: Path) -> None:
     said = select(project, "random", 500)
-    assert "500 were asked for; there are no more" in said
+    assert "500 were asked for, and no more were found" in said
 
 
 def test_nothing_to_choose_from(project: Path, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ By = Literal["uncertainty", "coverage", "random"]
 
 LOOKED_AT = 10
 """Prompts that `uncertainty` looks at for each that it chooses: to sample and to score responses takes time."""
+SPARE = 0.1
+"""Share of prompts that the others look at beyond what they choose, for some get the same response each time."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def select_pairs(project: Project, by: By, num: int, num_members: int) -> list[s
         choice = _most_disputed(project, usable, num, ensemble(project, sft, num_members))
     else:
         parents = pool.parents if by == "coverage" else []
-        choice = Choice([_of_pair(row, Pair(0, 1, 0.0)) for row in usable], [*parents], {})
+        choice = Choice([_of_pair(row, Pair(0, 1, 0.0)) for row in usable[:num]], [*parents], {})
     facts = {
         "by": by, "seed": project.recipe.seed, "num": num, "labels": feedback.origin,
         "labeled": _in_order(pool.labeled), "chosen": _in_order(use_case_of(row.prompt) for row in choice.rows),
@@ -103,7 +105,7 @@ def _write_down(
     lines = [f"artifacts/{name}: {len(choice.rows):,} pairs by {facts['by']}{simulated}, seed {facts['seed']}"]
     lines += [f"  left out {count:,}: {reason}" for reason, count in dropped.items()]
     if len(choice.rows) < facts["num"]:
-        lines.append(f"  {facts['num']:,} were asked for; there are no more")
+        lines.append(f"  {facts['num']:,} were asked for, and no more were found")
     if "disagreement" in facts:
         lines.append(_disagreement(facts))
     lines += [
@@ -171,10 +173,11 @@ def distinct(row: Candidates) -> Candidates:
 
 
 def _look_at(pool: Pool, by: By, num: int, seed: int) -> list[Prompt]:
-    """Prompts that responses are sampled to."""
+    """Prompts that responses are sampled to, in the order in which they are taken."""
+    more = LOOKED_AT * num if by == "uncertainty" else num + max(1, round(SPARE * num))
     if by == "coverage":
-        return by_coverage(pool.prompts, pool.labeled, num, seed)
-    return by_random(pool.prompts, num if by == "random" else LOOKED_AT * num, seed)
+        return by_coverage(pool.prompts, pool.labeled, more, seed)
+    return by_random(pool.prompts, more, seed)
 
 
 def _most_disputed(project: Project, rows: Sequence[Candidates], num: int, members: Sequence[Path]) -> Choice:
