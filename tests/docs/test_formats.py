@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from preceptor.cli import WAITING, app
+from preceptor.cli import app
+from preceptor.cli.base import WAITING
 from preceptor.config import load_config
 from preceptor.errors import Waiting
 from preceptor.importers import formats, import_into

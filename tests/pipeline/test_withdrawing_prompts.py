@@ -5,10 +5,17 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from preceptor.importers import import_into
 from preceptor.pipeline.adding import add_files
+from preceptor.pipeline.human import HumanFeedback
+from preceptor.pipeline.recipe import Recipe
 from preceptor.pipeline.withdrawing import withdraw
-from preceptor.records.withdrawn import FILE, USER
+from preceptor.prompts.adding import SALT
+from preceptor.records import pseudonym_of_user, write_artifact
+from preceptor.records.withdrawn import FILE, USER, Withdrawn
 from preceptor.store import Database, RawPrompt
+from preceptor.store.tables import Setting
+from tests.planted import prompts
 
 USERS = ("alice@example.org", "bob", "carl", None)
 
@@ -50,3 +57,57 @@ def test_what_is_added_later_stays_out_and_is_counted(tmp_path: Path) -> None:
     add_files(project, [everything], said.append)
     assert raw(project) == before
     assert USER in said[0]
+
+
+def pseudonym_of(project: Path, user: str) -> str:
+    """What the project's store calls a user."""
+    store = Database.open(f"sqlite:///{project}/labeling/labels.db", create=False)
+    with store.read() as session:
+        salt = session.get_one(Setting, SALT).value["salt"]
+    store.close()
+    return pseudonym_of_user(salt, user)
+
+
+def test_who_is_withdrawn_by_pseudonym_does_not_come_back_by_their_id(tmp_path: Path) -> None:
+    """Files have the id, the store and what was built of it the pseudonym: either way it is one person."""
+    project, first = tmp_path / "project", write(tmp_path / "first.jsonl", USERS)
+    add_files(project, [first], lambda text: None)
+    import_into(project, [first])
+    alice = pseudonym_of(project, "alice@example.org")
+    done = withdraw(project, None, user=alice)
+    assert (done.num_raw, done.rows) == (3, {"data/first": (3, 12)})
+    before, said = raw(project), list[str]()
+    second = write(tmp_path / "second.jsonl", (*USERS, "dora"))
+    add_files(project, [second], said.append)
+    assert len(raw(project) - before) == 3
+    assert f"{USER}: 3" in said[0]
+    imported = import_into(project, [second])
+    assert imported.manifest.dropped == {USER: 3}
+    feedback = HumanFeedback(project / "data", Recipe(feedback="human"), lambda text: None)
+    assert {row.user for row in feedback.prompts()} == {"bob", "carl", "dora", None}
+    assert withdraw(project, None, user="alice@example.org").since is not None
+
+
+def test_the_store_s_salt_stays_there_as_long_as_ids_are_given(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    add_files(project, [write(tmp_path / "first.jsonl", USERS)], lambda text: None)
+    withdraw(project, None, user="alice@example.org")
+    assert [stone.pseudonym_salt for stone in Withdrawn.of(project).kept.stones] == [None]
+    withdraw(project, None, user=pseudonym_of(project, "bob"))
+    assert Withdrawn.of(project).has("user", "bob")
+    assert not Withdrawn.of(project).has("user", "carl")
+    assert not Withdrawn.of(project).has("labeler", "bob")
+
+
+def test_a_pseudonym_that_was_withdrawn_without_its_store_can_be_withdrawn_again_with_it(tmp_path: Path) -> None:
+    project, url = tmp_path / "project", f"sqlite:///{tmp_path}/elsewhere.db"
+    write_artifact(project / "data" / "mine", prompts(2), "prompts")
+    add_files(project, [write(tmp_path / "first.jsonl", USERS)], lambda text: None, store=url)
+    store = Database.open(url)
+    with store.read() as session:
+        bob = pseudonym_of_user(session.get_one(Setting, SALT).value["salt"], "bob")
+    store.close()
+    assert any("--store" in line for line in withdraw(project, None, user=bob).lines())
+    assert not Withdrawn.of(project).has("user", "bob")
+    assert withdraw(project, url, user=bob).num_raw == 3
+    assert Withdrawn.of(project).has("user", "bob")

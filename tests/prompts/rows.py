@@ -1,7 +1,11 @@
 """Raw prompts for the tests of the steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from preceptor.importers.asking import asked_rows, open_prompts
 from preceptor.prompts.adding import Added, Source, add_prompts
@@ -24,3 +28,21 @@ def add_file(store: Database, path: Path, *options: str, skip_bad: bool = False)
     importer = open_prompts(path, "auto", options)
     about = Source(str(path), content_hash(path), importer.name, importer.config.model_dump(mode="json"))
     return add_prompts(store, about, asked_rows(importer, path), skip_bad=skip_bad)
+
+
+class InMemory:
+    """Raw prompts in shards of a few, for the steps."""
+
+    def __init__(self, rows: Sequence[Raw], size: int = 7) -> None:
+        ordered = in_order(rows)
+        self.shards = [ordered[start : start + size] for start in range(0, len(ordered), size)] or [[]]
+
+    def cut(self, keys: np.ndarray) -> list[slice]:
+        firsts = [shard[0].key.encode() if shard else b"" for shard in self.shards]
+        bounds = [0, *np.searchsorted(keys, firsts[1:]).tolist(), len(keys)]
+        return [slice(*pair) for pair in pairwise(bounds)]
+
+    def each(
+        self, what: str, work: Callable[[list[Raw], Any], Any], parts: Sequence[Any] | None = None
+    ) -> Iterator[Any]:
+        yield from map(work, self.shards, parts or [None] * len(self.shards))

@@ -9,7 +9,9 @@ from sqlalchemy import select
 
 from preceptor.errors import UserError
 from preceptor.prompts import adding
-from preceptor.prompts.raw import raw_prompts
+from preceptor.prompts.engine import Local
+from preceptor.prompts.raw import StoredPrompts
+from preceptor.records import pseudonym_of_user
 from preceptor.store import Database, PromptFile, RawPrompt
 from preceptor.store.tables import Setting
 from tests.prompts.rows import add_file
@@ -22,7 +24,8 @@ def log(path: Path, first: int, num: int, **more: Any) -> Path:
 
 
 def everything(store: Database) -> list[tuple[Any, ...]]:
-    return [(raw.key, raw.user, raw.source, raw.messages, raw.details) for raw in raw_prompts(store)]
+    shards = StoredPrompts(store, Local()).each("", lambda rows, part: rows)
+    return [(raw.key, raw.user, raw.source, raw.messages, raw.details) for shard in shards for raw in shard]
 
 
 def test_a_file_comes_in_once(store: Database, tmp_path: Path) -> None:
@@ -49,10 +52,10 @@ def test_users_are_pseudonyms_wherever_they_stand(store: Database, tmp_path: Pat
         salt = session.get_one(Setting, "prompts.salt").value["salt"]
         rows = session.scalars(select(RawPrompt)).all()
     assert "example.org" not in str([(row.user, row.details, row.messages) for row in rows])
-    ann = adding.pseudonym(salt, "ann@example.org")
-    assert sorted(row.user for row in rows) == sorted([ann, ann, adding.pseudonym(salt, "12")])
-    assert {row.details.get("nr") for row in rows} == {None, "12", adding.pseudonym(salt, "12")}
-    assert adding.pseudonym("other", "ann@example.org") != ann
+    ann = pseudonym_of_user(salt, "ann@example.org")
+    assert sorted(row.user for row in rows) == sorted([ann, ann, pseudonym_of_user(salt, "12")])
+    assert {row.details.get("nr") for row in rows} == {None, "12", pseudonym_of_user(salt, "12")}
+    assert pseudonym_of_user("other", "ann@example.org") != ann
 
 
 def test_each_project_has_its_own_salt_and_keeps_it(store: Database, sqlite_store: Database) -> None:

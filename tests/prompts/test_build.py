@@ -10,9 +10,8 @@ import yaml
 from sqlalchemy import delete
 
 from preceptor.errors import UserError
-from preceptor.prompts.adding import pseudonym
 from preceptor.prompts.leak import check_leak
-from preceptor.records import Message, Prompt, read_artifact, read_manifest, write_artifact
+from preceptor.records import Message, Prompt, pseudonym_of_user, read_artifact, read_manifest, write_artifact
 from preceptor.simulation.world import World
 from preceptor.store import Database, RawPrompt
 from preceptor.store.tables import Setting
@@ -126,7 +125,7 @@ def test_a_user_who_is_removed_was_never_there(project: Path, tmp_path: Path) ->
     assert hashes(project) != without
     store = open_store(project)
     with store.write() as session:
-        gone = pseudonym("fixed", "gone@example.org")
+        gone = pseudonym_of_user("fixed", "gone@example.org")
         session.execute(delete(RawPrompt).where(RawPrompt.user == gone))
     store.close()
     build(project)

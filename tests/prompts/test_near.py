@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from preceptor.prompts.near import Bands, jaccard, near_duplicates
+from preceptor.prompts.near import Bands, Sets, buckets_of, jaccard, near_duplicates
 from preceptor.prompts.texts import shingles
 
 WORDS = [f"word{number}" for number in range(400)]
@@ -49,7 +49,7 @@ def brute_force(sets: list[np.ndarray], threshold: float) -> dict[int, int]:
 def test_all_but_a_few_in_a_thousand_are_found_and_none_too_many(threshold: float) -> None:
     sets = [shingles(text, 3) for text in texts(5000, 1)]
     truth = brute_force(sets, threshold)
-    found = near_duplicates(Bands().of(sets), sets, threshold)
+    found = near_duplicates(buckets_of(Bands().of(sets)), Sets.of(sets), threshold)
     assert len(truth) > 300, "the texts hold near duplicates"
     assert len(set(truth) & set(found)) >= 0.995 * len(truth)
     assert all(jaccard(sets[row], sets[like]) >= threshold for row, like in found.items())
@@ -61,7 +61,7 @@ def test_all_but_a_few_in_a_thousand_are_found_and_none_too_many(threshold: floa
 def test_nothing_is_near_when_the_bands_say_nothing() -> None:
     sets = [shingles(text, 3) for text in texts(200, 2)]
     noise = np.random.default_rng(0).integers(2**63, size=(200, 24), dtype=np.uint64)
-    assert near_duplicates(noise, sets, 0.8) == {}
+    assert near_duplicates(buckets_of(noise), Sets.of(sets), 0.8) == {}
 
 
 @given(st.text(min_size=1), st.integers(1, 5))

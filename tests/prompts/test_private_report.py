@@ -1,7 +1,9 @@
 """The report: right counts, examples that show where and never what."""
 
+from collections.abc import Sequence
+
 from preceptor.prompts.private import FINDERS, PrivacyConfig, treat
-from preceptor.prompts.private_report import privacy_report
+from preceptor.prompts.private_report import PrivacyReport, privacy_report
 
 SECRETS = ["jane@mail.example", "bob@mail.example", "(212) 555-0199", "4111 1111 1111 1111", "Smith"]
 TEXTS = [
@@ -12,8 +14,8 @@ TEXTS = [
 ]
 
 
-def report_of(config: PrivacyConfig, **options: int):  # type: ignore[no-untyped-def]
-    return privacy_report(((text, treat(text, config)) for text in TEXTS), config, **options)
+def report_of(config: PrivacyConfig, texts: Sequence[str] = TEXTS) -> PrivacyReport:
+    return privacy_report(((text, treat(text, config)) for text in texts), config)
 
 
 def test_counts_are_those_of_the_findings() -> None:
@@ -36,8 +38,15 @@ def test_examples_show_the_surroundings_and_no_value_even_where_the_config_keeps
 
 
 def test_examples_are_few_and_short() -> None:
-    report = report_of(PrivacyConfig(), max_examples=3)
+    report = report_of(PrivacyConfig())
+    assert report.kinds["email"].num_found == 4
     assert len(report.kinds["email"].examples) == 3
     assert report.kinds["iban"].examples == ()
-    longest = report_of(PrivacyConfig(), max_examples=9).kinds["email"].examples[-1]
+    longest = report_of(PrivacyConfig(), TEXTS[3:]).kinds["email"].examples[-1]
     assert longest == "…" + "x" * 39 + " [EMAIL] " + "y" * 39 + "…"
+
+
+def test_the_report_of_two_halves_is_that_of_the_whole() -> None:
+    config = PrivacyConfig()
+    for cut in range(len(TEXTS) + 1):
+        assert report_of(config, TEXTS[:cut]).and_of(report_of(config, TEXTS[cut:])) == report_of(config)

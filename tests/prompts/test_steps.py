@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preceptor.prompts.config import BuildConfig
-from preceptor.prompts.making import Made, made_prompts, treat_private
+from preceptor.prompts.making import Made, make_prompts
 from preceptor.prompts.raw import Raw
-from preceptor.prompts.steps import Decisions, Drop, decide
+from preceptor.prompts.steps import Drop, decide
 from preceptor.records import Prompt
-from tests.prompts.rows import in_order, raw
+from tests.prompts.rows import InMemory, in_order, raw
 
 OFF = BuildConfig.model_validate(
     {"exact": False, "prefix": {"is_on": False}, "near": {"is_on": False}, "max_per_user": None}
@@ -22,15 +22,10 @@ ROWS = st.lists(st.tuples(TEXTS.map(" ".join), USERS), max_size=40).map(lambda r
 
 
 def built(rows: list[Raw], config: BuildConfig, seed: int = 0) -> tuple[list[Prompt], list[Drop]]:
-    ordered = in_order(rows)
-    decisions = decide(ordered, config, seed)
-    treatment, made = treat_private(ordered, decisions, config.private), Made()
-    kept = list(made_prompts(ordered, decisions, treatment, config, made))
-    return kept, [*decisions.logged(), *made.drops]
-
-
-def steps(decisions: Decisions) -> dict[str, int]:
-    return {step: num for step, _, num in decisions.steps}
+    prompts = InMemory(rows)
+    decisions = decide(prompts, config, seed)
+    kept = list(make_prompts(prompts, decisions, config, Made.nothing(config)))
+    return kept, list(decisions.logged())
 
 
 def only(**changes: object) -> BuildConfig:
@@ -126,11 +121,11 @@ def test_the_shares_of_the_splits_are_those_of_the_users() -> None:
 
 def test_steps_are_counted_one_after_the_other() -> None:
     rows = [raw("same", "a"), raw("same", "b"), raw("other", "b")]
-    decisions = decide(in_order(rows), BuildConfig(), 0)
-    assert steps(decisions) == {
+    decisions = decide(InMemory(rows), BuildConfig(), 0)
+    assert {step.name: step.num_dropped for step in decisions.steps} == {
         "exact duplicate": 1, "long common prefix": 0, "near duplicate": 0, "more prompts of one user": 0,
     }  # fmt: skip
-    assert [read for _, read, _ in decisions.steps] == [3, 2, 2, 2]
+    assert [step.num_read for step in decisions.steps] == [3, 2, 2, 2]
 
 
 def test_personal_data_is_treated_on_the_train_split_and_nowhere_else() -> None:

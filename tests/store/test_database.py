@@ -1,7 +1,10 @@
 """The store: opening, transactions, and the promises that the database itself keeps. On both backends."""
 
+import sqlite3
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -81,6 +84,22 @@ def test_two_servers_that_start_at_once_make_one_store(store_url: str) -> None:
     assert len(opened) == 4
     for database in opened:
         database.close()
+
+
+def test_a_new_file_in_which_another_one_writes_is_waited_for(tmp_path: Path) -> None:
+    """As when two servers start at once: a file of SQLite begins without the write-ahead log, and both switch it on."""
+    path = tmp_path / "labels.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE first (x)")
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor() as pool:
+            opening = pool.submit(Database.open, f"sqlite:///{path}")
+            wait([opening], timeout=0.3)
+            other.execute("COMMIT")
+            database = opening.result()
+    with database.read() as session:
+        assert session.scalar(text("PRAGMA journal_mode")) == "wal"
+    database.close()
 
 
 @pytest.mark.parametrize("table", [Answer, Guideline, Adjudication])

@@ -5,6 +5,7 @@ from collections import Counter
 from preceptor.pipeline.feedback import Feedback
 from preceptor.pipeline.fitting import Room, fitting_demonstrations, fitting_prompts
 from preceptor.pipeline.human import HumanFeedback
+from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.project import Project
 from preceptor.pipeline.sets import PromptSets, draw_sets
 from preceptor.pipeline.stages import base_model
@@ -12,18 +13,22 @@ from preceptor.records import Artifact, Demonstration, Document
 
 
 def choose_feedback(project: Project) -> Feedback:
-    """The kind of feedback that the recipe asks for."""
+    """The kind of feedback that the recipe asks for; the closed world's prompts are in the project then."""
     recipe = project.recipe
     if recipe.feedback == "human":
         return HumanFeedback(project.data, recipe, project.say)
     # Imported where they are wanted: the closed world takes a moment to build, the labelling room one to load.
+    from preceptor.pipeline.asking import ask
+
+    ask(project)
+    imported = Imported(project.data, recipe, project.say)
     if recipe.labels.through_server:
         from preceptor.pipeline.served import ServedFeedback
 
-        return ServedFeedback(recipe, project.directory)
+        return ServedFeedback(recipe, imported, project.directory)
     from preceptor.pipeline.simulated import SimulatedFeedback
 
-    return SimulatedFeedback(recipe)
+    return SimulatedFeedback(recipe, imported)
 
 
 def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
@@ -35,7 +40,11 @@ def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str,
     found, changed = feedback.prompts(), Counter[str]()
     prompts = fitting_prompts(found, Room.of(recipe, str(base_model(project))), changed)
     project.tell_dropped("prompts", changed, len(found))
-    sets = draw_sets(prompts, recipe)
+    sets = draw_sets(
+        {prompt.id: prompt.split for prompt in prompts},
+        lambda ids: (prompt for prompt in prompts if prompt.id in ids),
+        recipe,
+    )
     if changed:
         project.keep("prompts", prompts, "prompts", project.note(feedback.sources(prompts)), changed)
     texts = feedback.documents()

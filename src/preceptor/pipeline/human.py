@@ -1,106 +1,28 @@
 """Feedback by people: labels that were imported into the project."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from preceptor.errors import UserError, Waiting
 from preceptor.pipeline.feedback import Evidence
+from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.recipe import Recipe
-from preceptor.records import (
-    KINDS,
-    Candidates,
-    Demonstration,
-    Document,
-    Manifest,
-    Prompt,
-    Ranking,
-    Rating,
-    Record,
-    read_artifact,
-    read_manifest,
-    write_artifact,
-)
+from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Rating, write_artifact
 from preceptor.records.artifacts import canonical_hash
-from preceptor.records.withdrawn import Withdrawn
-
-RecordT = TypeVar("RecordT", bound=Record)
-
-
-Key = tuple[type[Record], str, str | None]
-"""Kind of record, id and labeler."""
 
 TEST = "test-"
 """Begins the ids of what is ranked for the final evaluation."""
 
 
-class HumanFeedback:
-    """Labels that people made, from the artifacts in the project's `data/`.
-
-    What simulated labelers made never passes for people's: where the recipe asks for people it is left out, and that is
-    said.
-    """
+class HumanFeedback(Imported):
+    """Labels that people made, from the artifacts in the project's `data/`."""
 
     origin: Literal["human", "simulated"] = "human"
 
     def __init__(self, data: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
-        self._data = data
+        super().__init__(data, recipe, say)
         self._labels = recipe.labels
-        self._is_human = recipe.feedback == "human"
-        self._say = cache(say)  # what is left out is left out each time, and said once
-        self._withdrawn = Withdrawn.of(data.parent)
-        self._sources: dict[tuple[str, str], set[Key]] = {}
-        """Place and content hash of what was read → what is in it."""
-
-    def imported(self, record: type[RecordT], *, without: str | None = None) -> list[RecordT]:
-        """All rows of one kind, over the artifacts in the order of their names; `without` those of a labeler group."""
-        kind = next(name for name, kept in KINDS.items() if kept is record)
-        rows: list[RecordT] = []
-        for path in sorted(self._data.glob("*/manifest.json")):
-            manifest = read_manifest(path.parent)
-            if manifest.kind == kind and manifest.notes.get("labeler_group", "") != without:
-                place = f"data/{path.parent.name}"
-                kept = self._of_people(place, manifest, read_artifact(path.parent, record).rows)
-                self._sources.setdefault((place, manifest.content_hash), set()).update(map(key_of, kept))
-                rows.extend(kept)
-        return rows
-
-    def sources(self, rows: Sequence[Record]) -> dict[str, str]:
-        """Place in the project → content hash of what these rows were read from."""
-        keys = set(map(key_of, rows))
-        return {place: content for (place, content), there in self._sources.items() if not there.isdisjoint(keys)}
-
-    def _of_people(self, place: str, manifest: Manifest, rows: Sequence[RecordT]) -> list[RecordT]:
-        is_simulated = manifest.notes.get("labeler_origin") == "simulated"
-        kept = [row for row in rows if not (self._is_human and (is_simulated or made_by_simulation(row)))]
-        if num := len(rows) - len(kept):
-            self._say(f"{place}: {num:,} rows by simulated labelers are left out, since `feedback` is human")
-        kept, withdrawn = self._withdrawn.without(kept)
-        for reason, num in withdrawn.items():
-            self._say(f"{place}: {num:,} rows are left out: {reason}")
-        return kept
-
-    def prompts(self) -> list[Prompt]:
-        """Imported prompts, and those of imported demonstrations and rankings when there are no others.
-
-        Without those that held-out labelers wrote, which would train the policy. A prompt that is there twice counts
-        once, with the use case that somebody gave it.
-        """
-        found: dict[str, Prompt] = {}
-        for row in self.imported(Prompt, without="held_out"):
-            if row.id not in found or row.use_case is not None:
-                found[row.id] = row
-        labeled = [] if found else [*self.imported(Demonstration), *self.imported(Ranking)]
-        found |= {row.prompt.id: row.prompt for row in labeled if not written_held_out(row)}
-        for there in self._sources.values():
-            there |= {key_of(row.prompt) for row in labeled if key_of(row) in there}
-        prompts = list(found.values())
-        if not prompts:
-            raise UserError(
-                "there are no prompts yet", file=self._data, remedy="`preceptor import FILE` brings some in"
-            )
-        return prompts
 
     def documents(self) -> list[Document]:
         """Imported plain text."""
@@ -155,22 +77,6 @@ class HumanFeedback:
     def has_constraint(self, prompt: Prompt) -> bool:
         """The labelers decide: all prompts count."""
         return True
-
-
-def key_of(row: Record) -> Key:
-    """What names a row, also when something about it was changed on its way: labelers who did the same share its id."""
-    labeler = getattr(row, "labeler", None)
-    return type(row), getattr(row, "id", ""), None if labeler is None else labeler.id
-
-
-def written_held_out(row: Demonstration | Ranking) -> bool:
-    """Whether the prompt may be what a held-out labeler wrote, as in a conversation."""
-    return row.labeler.group == "held_out" and row.prompt.source == "labeler"
-
-
-def made_by_simulation(row: Record) -> bool:
-    """Whether a simulated labeler made it."""
-    return isinstance(row, Demonstration | Ranking | Rating) and row.labeler.origin == "simulated"
 
 
 def round_prefix(candidates: Sequence[Candidates]) -> str:

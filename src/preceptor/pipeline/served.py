@@ -20,6 +20,7 @@ from preceptor.labeling.intake import Plan, Todo, fill, stages_of
 from preceptor.labeling.server import open_room, serve_beside
 from preceptor.labeling.stages import NewItem
 from preceptor.pipeline.feedback import Evidence
+from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.recipe import Recipe
 from preceptor.pipeline.simulated import SimulatedFeedback
 from preceptor.records import Candidates, Demonstration, Prompt, Ranking, Rating, Record, Response
@@ -48,8 +49,8 @@ class ServedFeedback(SimulatedFeedback):
     off again, so that they are byte for byte those of `SimulatedFeedback`, and so is all that is made of them.
     """
 
-    def __init__(self, recipe: Recipe, project: Path) -> None:
-        super().__init__(recipe)
+    def __init__(self, recipe: Recipe, imported: Imported, project: Path) -> None:
+        super().__init__(recipe, imported)
         self._project = project
         self._plan = Plan(recipe.labels.held_out_share, recipe.labels.labelers_per_test_prompt)
 
@@ -82,7 +83,7 @@ class ServedFeedback(SimulatedFeedback):
                 stages = _fill_stages(room.database, stages_of(folder, self._plan), pairs, accounts_of)
                 with serve_beside(room) as url:
                     _work(url, f"{folder} in the labelling room", stages, pairs, accounts_of)
-                return _read_back(room.database, self._project / "data", accounts_of)
+                return _read_back(room.database, self._project / "data", self._imported.withdrawn, accounts_of)
         finally:
             room.database.close()
 
@@ -164,10 +165,10 @@ def content_of(labeler: SimulatedLabeler, row: Row, item: ItemOut) -> dict[str, 
     }  # fmt: skip
 
 
-def _read_back(database: Database, data: Path, accounts_of: Mapping[str, Account]) -> Labels:
+def _read_back(database: Database, data: Path, withdrawn: Withdrawn, accounts_of: Mapping[str, Account]) -> Labels:
     """Export, and read the records by the labelers' own names."""
     found: dict[tuple[type[Record], str, str], Any] = {}
-    for artifact in export_artifacts(database, data, time.time(), Withdrawn.nobody()):  # nobody here is a person
+    for artifact in export_artifacts(database, data, time.time(), withdrawn):
         with database.read() as session:
             salt = session.get_one(Export, artifact.manifest.notes["release"]).salt
         names = {pseudonym(salt, account.id): name for name, account in accounts_of.items()}

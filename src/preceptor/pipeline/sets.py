@@ -1,13 +1,14 @@
 """Prompts shared out to the stages. They come split by user; here no prompt changes its split."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from preceptor.errors import UserError
 from preceptor.pipeline.recipe import PromptsConfig, Recipe
 from preceptor.prompts.few_shot import multiplied
-from preceptor.records import Prompt
+from preceptor.records import Prompt, Split
 
 
 @dataclass(frozen=True)
@@ -41,32 +42,32 @@ class PromptSets:
             )
 
 
-def draw_sets(prompts: Sequence[Prompt], recipe: Recipe) -> PromptSets:
+def draw_sets(known: Mapping[str, Split], read: Callable[[Set[str]], Iterable[Prompt]], recipe: Recipe) -> PromptSets:
     """The sets that a recipe asks for; its few-shot prompts give several datapoints of the SFT set.
+
+    `known` has the split of each prompt's id; of the prompts themselves only those that are drawn are read.
 
     Raises:
         UserError: a set stays empty.
     """
-    sets = share_out(prompts, recipe.prompts, recipe.seed, recipe.rounds)
+    drawn = share_out(known, recipe.prompts, recipe.seed, recipe.rounds)
+    found = {prompt.id: prompt for prompt in read(frozenset(chain.from_iterable(drawn.values())))}
+    sft, *rewards, rl, test = ([found[one] for one in ids] for ids in drawn.values())
+    sets = PromptSets(sft, rewards, rl, test)
+    sets.check(len(known))
     return replace(sets, sft=multiplied(sets.sft, recipe.prompts.num_few_shot, recipe.seed))
 
 
-def share_out(prompts: Sequence[Prompt], sizes: PromptsConfig, seed: int, rounds: int) -> PromptSets:
-    """Fill the sets in an order that only seed and ids decide. With too few prompts each set gets its proportion.
-
-    Raises:
-        UserError: a set stays empty.
-    """
-    order = sorted(prompts, key=lambda prompt: hashlib.sha256(f"{seed}\0{prompt.id}".encode()).digest())
-    test = [prompt for prompt in order if prompt.split == "test"][: sizes.num_test]
-    others = [prompt for prompt in order if prompt.split != "test"]
+def share_out(known: Mapping[str, Split], sizes: PromptsConfig, seed: int, rounds: int) -> dict[str, list[str]]:
+    """Ids of each set, in an order that only seed and ids decide. With too few prompts each set gets its proportion."""
+    order = sorted(known, key=lambda one: hashlib.sha256(f"{seed}\0{one}".encode()).digest())
+    others = [one for one in order if known[one] != "test"]
     wanted = {"sft": sizes.num_sft, **{f"reward-{number}": sizes.num_reward for number in range(rounds)}}
     share = min(1.0, len(others) / (sum(wanted.values()) + sizes.num_rl))
-    filled, start = {}, 0
+    drawn, start = {}, 0
     for name, size in wanted.items():
         end = start + round(size * share)
-        filled[name], start = others[start:end], end
-    rl = [prompt for prompt in others[start:] if prompt.split == "train"][: sizes.num_rl]
-    sets = PromptSets(filled["sft"], [filled[f"reward-{number}"] for number in range(rounds)], rl, test)
-    sets.check(len(prompts))
-    return sets
+        drawn[name], start = others[start:end], end
+    rl = [one for one in others[start:] if known[one] == "train"][: sizes.num_rl]
+    test = [one for one in order if known[one] == "test"][: sizes.num_test]
+    return {**drawn, "rl": rl, "test": test}

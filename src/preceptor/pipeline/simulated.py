@@ -3,30 +3,38 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from preceptor.errors import UserError
 from preceptor.pipeline.feedback import Evidence
+from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import Candidates, Demonstration, Document, Prompt, Ranking, Record
+from preceptor.records.withdrawn import LABELER
 from preceptor.simulation.labeler_agreement import TARGET_AGREEMENT, calibrate
 from preceptor.simulation.labelers import SimulatedLabeler, panel
 from preceptor.simulation.world import World
 
+RowT = TypeVar("RowT", Prompt, Candidates)
+
 FRESH_PAGES = 1000
 """Added to the seed of the corpus: pages that the base model was not trained on."""
 NUM_CALIBRATION_PROMPTS = 200
-SPARE = 1.45
-"""Prompts drawn for each one needed: a tenth of the users is for the test, and RL takes only those of training."""
+KNOWN = {"task", "kind", "constraint"}
+"""What metadata say of a prompt of the closed world, among others."""
 
 
 class SimulatedFeedback:
-    """Everything the pipeline asks of people, from the closed world. Every label says 'simulated'."""
+    """Everything the pipeline asks of people, from the closed world. Every label says 'simulated'.
+
+    They withdraw as people do: what is theirs is left out of all that is asked for from then on, and that is said.
+    """
 
     origin: Literal["human", "simulated"] = "simulated"
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, imported: Imported) -> None:
         self._recipe = recipe
+        self._imported = imported
         self._world = World()
         labels, seed = recipe.labels, recipe.seed
         self._is_calibrated = False
@@ -34,10 +42,19 @@ class SimulatedFeedback:
         self._held_out = panel(self._world, seed, "held_out", labels.num_held_out_labelers)
 
     def prompts(self) -> list[Prompt]:
-        """As many as the recipe's sets need."""
-        sizes = self._recipe.prompts
-        needed = sizes.num_sft + sizes.num_rl + sizes.num_test + sizes.num_reward * self._recipe.rounds
-        return self._world.prompts(round(max(needed, 10 * sizes.num_test) * SPARE), self._recipe.seed)
+        """What the closed world asked (`pipeline/asking.py`), as it lies in the project.
+
+        Raises:
+            UserError: there are other prompts, of which simulated labelers know nothing.
+        """
+        prompts = self._imported.prompts()
+        if strange := next((prompt.id for prompt in prompts if not set(prompt.metadata) >= KNOWN), None):
+            raise UserError(
+                f"prompt '{strange}' is not of the closed world, the only one that simulated labelers know",
+                field="feedback",
+                remedy="set `feedback: human`, or take out what else was brought into data/ and the store",
+            )
+        return prompts
 
     def documents(self) -> list[Document]:
         """Pages of the closed world that the base model was not trained on."""
@@ -77,28 +94,38 @@ class SimulatedFeedback:
 
     def writers(self, prompts: Sequence[Prompt]) -> list[tuple[SimulatedLabeler, Prompt]]:
         """Who writes a demonstration of which prompt."""
-        return [(assigned(self._training, prompt.id)[0], prompt) for prompt in prompts]
+        return self._willing("demonstrations", [(assigned(self._training, one.id)[0], one) for one in prompts])
 
     def rankers(self, candidates: Sequence[Candidates]) -> list[tuple[SimulatedLabeler, Candidates]]:
         """Who ranks what."""
         self._calibrate(candidates)
         share = self._recipe.labels.held_out_share
-        pairs = []
+        pairs: list[tuple[SimulatedLabeler, Candidates]] = []
         for row in candidates:
             is_held_out = fraction("held-out", row.prompt.id) < share
             # Two held-out labelers each: how often they agree is the ceiling of any reward model.
             chosen = assigned(self._held_out, row.id, 2) if is_held_out else assigned(self._training, row.id)
             pairs += [(labeler, row) for labeler in chosen]
-        return pairs
+        return self._willing("rankings", pairs)
 
     def judges(self, candidates: Sequence[Candidates]) -> list[tuple[SimulatedLabeler, Candidates]]:
         """Who judges which test prompt's responses: several held-out labelers each."""
         num = self._recipe.labels.labelers_per_test_prompt
-        return [(labeler, row) for row in candidates for labeler in assigned(self._held_out, row.id, num)]
+        pairs = [(labeler, row) for row in candidates for labeler in assigned(self._held_out, row.id, num)]
+        return self._willing("evaluations", pairs)
+
+    def _willing(self, what: str, pairs: list[tuple[SimulatedLabeler, RowT]]) -> list[tuple[SimulatedLabeler, RowT]]:
+        """Without the work of labelers who withdrew. Nobody takes it over, or that of others would change, too."""
+        kept = [
+            (labeler, row) for labeler, row in pairs if not self._imported.withdrawn.has("labeler", labeler.labeler.id)
+        ]
+        if num := len(pairs) - len(kept):
+            self._imported.say(f"simulated {what}: {num:,} rows are left out: {LABELER}")
+        return kept
 
     def sources(self, rows: Sequence[Record]) -> Mapping[str, str]:
-        """None: the closed world is in no file."""
-        return {}
+        """Place in the project → content hash of what these rows were read from: prompts alone are."""
+        return self._imported.sources(rows)
 
     def gold(self, prompt: Prompt, text: str) -> Mapping[str, Any]:
         """The gold judge's verdict."""

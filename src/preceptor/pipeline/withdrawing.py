@@ -1,7 +1,7 @@
 """`preceptor withdraw`: somebody's rows stay out of all that is made from now on, and what has them in it is listed."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,9 +13,8 @@ from preceptor.labeling.gathering import pseudonym
 from preceptor.labeling.project import store_url
 from preceptor.pipeline.memory import Memory, Thing
 from preceptor.prompts.adding import SALT
-from preceptor.prompts.adding import pseudonym as pseudonym_of_user
-from preceptor.records import KINDS, Record
-from preceptor.records.withdrawn import FILE, Tombstone, Withdrawn, people_of
+from preceptor.records import KINDS, Record, is_pseudonym_of_user, pseudonym_of_user
+from preceptor.records.withdrawn import FILE, Tombstone, Tombstones, Withdrawn, people_of
 from preceptor.store import Database, RawPrompt
 from preceptor.store.tables import Export, Labeler, Setting
 
@@ -34,17 +33,23 @@ class Person:
     """Their account in the labelling room."""
     meaning: str
     """The same in words."""
+    pseudonym_salt: str | None = None
+    """The store's, for a user who is named by a pseudonym."""
 
-    def marks(self, withdrawn: Withdrawn) -> frozenset[str]:
-        """By what a tombstone knows them."""
-        names = {withdrawn.mark(self.role, name) for name in self.names}
-        return frozenset(
-            names | ({withdrawn.mark("account", str(self.account))} if self.account is not None else set())
-        )
+    def stone(self, withdrawn: Withdrawn, artifacts: Iterable[tuple[str, str]] = ()) -> Tombstone:
+        """Their tombstone, in the words of a project's file."""
+        marks = {withdrawn.mark(self.role, name) for name in self.names}
+        if self.account is not None:
+            marks.add(withdrawn.mark("account", str(self.account)))
+        return Tombstone(
+            role=self.role, marks=tuple(sorted(marks)), pseudonym_salt=self.pseudonym_salt,
+            withdrawn_at=time.time(), artifacts=dict(sorted(artifacts)),
+        )  # fmt: skip
 
-    def has(self, row: Record) -> bool:
-        """Whether a row is theirs."""
-        return any(role == self.role and name in self.names for role, name, _ in people_of(row))
+    def alone(self) -> Withdrawn:
+        """As if nobody else had withdrawn: it tells which rows are theirs."""
+        nobody = Withdrawn.nobody()
+        return Withdrawn(Tombstones(salt=nobody.kept.salt, stones=(self.stone(nobody),)))
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ class Withdrawal:
     """Models and artifacts that were made with such a model."""
     unknown: list[str]
     """Models that were made from artifacts that are gone: whether those had rows of theirs, nobody can tell."""
-    num_raw: int
-    """Raw prompts of theirs that were removed from the store."""
+    num_raw: int | None
+    """Raw prompts of theirs that were removed from the store; None where no store was found."""
     since: float | None
     """When they had withdrawn before, if they had."""
 
@@ -73,6 +78,8 @@ class Withdrawal:
             yield f"Removed from the store: {self.num_raw:,} raw prompts of theirs."
         if not self.rows and not self.num_raw:
             yield "There is no row of theirs now. If there should be one, look whether the name is right."
+        if self.num_raw is None:
+            yield "There is no store in the project. If it has one elsewhere, say this again with --store."
         yield "artifacts with rows of theirs:"
         yield from _listed([f"{place}: {num:,} of {of:,} rows" for place, (num, of) in self.rows.items()])
         yield "models trained on such an artifact:"
@@ -103,29 +110,37 @@ def withdraw(project: Path, store: str | None, *, user: str | None = None, label
 
 
 def _bury(project: Path, memory: Memory, person: Person, database: Database | None) -> Withdrawal:
-    found = {thing.key: _count(memory, thing, person) for thing in memory.things.values() if thing.kind == "artifact"}
+    alone = person.alone()
+    found = {thing.key: _count(memory, thing, alone) for thing in memory.things.values() if thing.kind == "artifact"}
     rows = {memory.things[key].place: counts for key, counts in found.items() if counts[0]}
     withdrawn = Withdrawn.of(project)
-    before = [stone for stone in withdrawn.kept.stones if not person.marks(withdrawn).isdisjoint(stone.marks)]
+    marks = set(person.stone(withdrawn).marks)
+    before = [stone for stone in withdrawn.kept.stones if not marks.isdisjoint(stone.marks)]
     held = {(place, content) for stone in before for place, content in stone.artifacts.items()}
     held |= {(memory.things[key].place, memory.things[key].content) for key, counts in found.items() if counts[0]}
-    if not person.marks(withdrawn) <= {mark for stone in before for mark in stone.marks}:
-        marks = tuple(sorted(person.marks(withdrawn)))
-        stone = Tombstone(role=person.role, marks=marks, withdrawn_at=time.time(), artifacts=dict(sorted(held)))
-        withdrawn.bury(project, stone)
-    num_raw = _remove_raw(database, person) if database is not None else 0
+    salts = {None, *(stone.pseudonym_salt for stone in before)}
+    if not marks <= {mark for stone in before for mark in stone.marks} or person.pseudonym_salt not in salts:
+        withdrawn.bury(project, person.stone(withdrawn, held))
+    num_raw = None if database is None else _remove_raw(database, person)
     return Withdrawal(person, rows, *_reached(memory, {content for _, content in held}), num_raw, _since(before))
 
 
 def _user(text: str, database: Database | None) -> Person:
-    """By the id that came with the data; raw prompts in the store are kept under a pseudonym of it."""
-    names = {text}
-    if database is not None:
-        with database.read() as session:
-            setting = session.get(Setting, SALT)
-        if setting is not None:
-            names.add(pseudonym_of_user(setting.value["salt"], text))
-    return Person("user", frozenset(names), None, f"user '{text}', as the data names them")
+    """By the id that came with the data, or by the pseudonym of it under which the store keeps raw prompts."""
+    salt = _salt(database)
+    names = {text} if salt is None else {text, pseudonym_of_user(salt, text)}
+    meaning = f"user '{text}', as the data names them"
+    # Where the id itself is known, the salt that leads to it has no business outside of the store.
+    return Person("user", frozenset(names), None, meaning, salt if is_pseudonym_of_user(text) else None)
+
+
+def _salt(database: Database | None) -> str | None:
+    """What the store makes pseudonyms of users with; None where it has no raw prompts."""
+    if database is None:
+        return None
+    with database.read() as session:
+        setting = session.get(Setting, SALT)
+    return None if setting is None else str(setting.value["salt"])
 
 
 def _remove_raw(database: Database, person: Person) -> int:
@@ -148,14 +163,14 @@ def _labeler(text: str, memory: Memory, database: Database | None) -> Person:
         raise UserError(f"the labelling room has no account {name}", remedy="its page People shows the numbers")
     if account is None:
         return Person("labeler", frozenset({name}), None, f"labeler '{name}', as the data names them")
-    names = _pseudonyms(database, account) if database is not None else frozenset()
-    if is_in_data and name not in names:
+    pseudonyms, own = _names(database, account) if database is not None else (frozenset[str](), frozenset[str]())
+    if is_in_data and name not in pseudonyms | own:
         raise UserError(
             f"'{name}' is an account of the labelling room, and somebody else in the data",
             remedy=f"say --labeler {ROOM}{name} or --labeler {DATA}{name}",
         )
-    releases = f"{len(names)} pseudonyms" if names else "never exported"
-    return Person("labeler", names, account, f"labeler {account} of the labelling room ({releases})")
+    releases = f"{len(pseudonyms)} pseudonyms" if pseudonyms else "never exported"
+    return Person("labeler", pseudonyms | own, account, f"labeler {account} of the labelling room ({releases})")
 
 
 def _store(project: Path, store: str | None) -> Database | None:
@@ -167,29 +182,35 @@ def _store(project: Path, store: str | None) -> Database | None:
 
 
 def _account(database: Database, name: str) -> int | None:
-    """The account of a number, or of a pseudonym of any release."""
+    """The account of a number, of a pseudonym of any release, or of a simulated labeler."""
     with database.read() as session:
         ids = session.scalars(select(Labeler.id)).all()
     if name.isdecimal():
         return int(name) if int(name) in ids else None
-    return next((account for account in ids if name in _pseudonyms(database, account)), None)
+    return next((account for account in ids if name in frozenset().union(*_names(database, account))), None)
 
 
-def _pseudonyms(database: Database, account: int) -> frozenset[str]:
-    """What an account is called in all releases."""
+def _names(database: Database, account: int) -> tuple[frozenset[str], frozenset[str]]:
+    """What an account is called in all releases; and the id of a simulated labeler, under which the pipeline has it."""
     with database.read() as session:
         salts = session.scalars(select(Export.salt).distinct()).all()
-    return frozenset(pseudonym(salt, account) for salt in salts)
+        labeler = session.get_one(Labeler, account)
+    own = {labeler.name} if labeler.origin == "simulated" and labeler.name is not None else ()
+    return frozenset(pseudonym(salt, account) for salt in salts), frozenset(own)
 
 
 def _is_labeler(memory: Memory, name: str) -> bool:
-    person = Person("labeler", frozenset({name}), None, "")
     artifacts = (thing for thing in memory.things.values() if thing.kind == "artifact")
-    return any(person.has(row) for thing in artifacts for row in _records(memory, thing))
+    return any(
+        (role, whose) == ("labeler", name)
+        for thing in artifacts
+        for row in _records(memory, thing)
+        for role, whose, _ in people_of(row)
+    )
 
 
-def _count(memory: Memory, thing: Thing, person: Person) -> tuple[int, int]:
-    theirs = [person.has(row) for row in _records(memory, thing)]
+def _count(memory: Memory, thing: Thing, alone: Withdrawn) -> tuple[int, int]:
+    theirs = [alone.reason(row) is not None for row in _records(memory, thing)]
     return sum(theirs), len(theirs)
 
 

@@ -1,7 +1,5 @@
 """Raw prompts into the store: one transaction per batch, users under pseudonyms, what is there already left alone."""
 
-import hashlib
-import hmac
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from preceptor.errors import UserError
-from preceptor.records import Prompt
+from preceptor.records import Prompt, pseudonym_of_user
 from preceptor.records.artifacts import canonical_hash
 from preceptor.store import Database, PromptFile, RawPrompt
 from preceptor.store.tables import Setting
@@ -89,11 +87,6 @@ def add_prompts(database: Database, source: Source, rows: Iterable[Given], *, sk
     return added
 
 
-def pseudonym(salt: str, user: str) -> str:
-    """Who a user is in this project: nobody gets from it to the id, and only with the salt from the id to it."""
-    return "u-" + hmac.new(salt.encode(), user.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
-
-
 def project_salt(session: Session) -> str:
     """The salt of this project's pseudonyms; drawn when it is first asked for, in a transaction that writes."""
     setting = session.get(Setting, SALT)
@@ -102,6 +95,28 @@ def project_salt(session: Session) -> str:
         session.add(setting)
         session.flush()
     return str(setting.value["salt"])
+
+
+def set_salt(database: Database, salt: str) -> None:
+    """Make the pseudonyms the same in every project, for users whom nobody can look for.
+
+    Raises:
+        UserError: pseudonyms were made with another salt.
+    """
+    with database.write() as session:
+        setting = session.get(Setting, SALT)
+        if setting is None:
+            session.add(Setting(name=SALT, value={"salt": salt}))
+        elif setting.value["salt"] != salt:
+            raise UserError("this store has prompts of people in it", remedy="use another folder")
+
+
+def forget_file(database: Database, name: str) -> None:
+    """Take out all that files of this name brought in."""
+    with database.write() as session:
+        files = list(session.scalars(select(PromptFile.id).filter_by(name=name)))
+        session.execute(delete(RawPrompt).where(RawPrompt.file_id.in_(files)))
+        session.execute(delete(PromptFile).where(PromptFile.id.in_(files)))
 
 
 def _begin(database: Database, source: Source) -> tuple[PromptFile, str]:
@@ -153,7 +168,7 @@ def _stored(file_id: int, source: Source, salt: str, batch: Sequence[Given]) -> 
 
 def json_of(prompt: Prompt, salt: str, source: str | None) -> dict[str, Any]:
     """What is kept of a prompt, and what makes it this prompt and no other."""
-    user = None if prompt.user is None else pseudonym(salt, prompt.user)
+    user = None if prompt.user is None else pseudonym_of_user(salt, prompt.user)
     return {
         "user": user,
         "source": source or prompt.source,

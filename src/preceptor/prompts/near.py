@@ -5,9 +5,8 @@ Those that agree on at least two of b bands are compared. With b = 24 and r = 5 
 once in a thousand, and one at 0.5 is compared in a sixth of the cases.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,10 +14,37 @@ NUM_BANDS = 24
 NUM_ROWS = 5
 MIN_SHARED = 2
 """Bands on which a pair has to agree."""
+ALONE = -1
+"""In the place of a bucket's number: no other row is in it."""
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Many sorted sets of hashes, one after the other in one array."""
+
+    members: np.ndarray
+    """uint32."""
+    starts: np.ndarray
+    """Where each set begins, and the end of the last one."""
+
+    @classmethod
+    def of(cls, sets: Sequence[np.ndarray]) -> "Sets":
+        """Of sets in arrays of their own."""
+        members = np.concatenate(sets) if sets else np.zeros(0, dtype=np.uint32)
+        return cls(members, np.cumsum([0, *(len(one) for one in sets)]))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Sets"]) -> "Sets":
+        """Those of all parts, in their order."""
+        sizes = np.concatenate([np.zeros(1, dtype=np.int64), *(np.diff(part.starts) for part in parts)])
+        return cls(np.concatenate([np.zeros(0, np.uint32), *(part.members for part in parts)]), np.cumsum(sizes))
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        return self.members[self.starts[number] : self.starts[number + 1]]
 
 
 class Bands:
-    """Hashes of the bands of shingle sets, chunk by chunk."""
+    """Hashes of the bands of shingle sets."""
 
     def __init__(self) -> None:
         generator = np.random.default_rng(7303014)  # the same on every machine: who is near whom must not change
@@ -28,6 +54,8 @@ class Bands:
 
     def of(self, sets: Sequence[np.ndarray]) -> np.ndarray:
         """One row of band hashes for each set; no set is empty."""
+        if not sets:
+            return np.zeros((0, NUM_BANDS), dtype=np.uint64)
         members = np.concatenate(sets).astype(np.uint64)
         starts = np.cumsum([0, *(len(one) for one in sets[:-1])])
         bands = np.zeros((len(sets), NUM_BANDS), dtype=np.uint64)
@@ -39,22 +67,65 @@ class Bands:
         return bands
 
 
-def near_duplicates(bands: np.ndarray, sets: Sequence[np.ndarray], threshold: float) -> dict[int, int]:
+def buckets_of(bands: np.ndarray) -> np.ndarray:
+    """Number of each row's bucket in each band, different ones in different bands; `ALONE` where it is alone there."""
+    buckets = np.full(bands.shape, ALONE, dtype=np.int32)
+    start = 0
+    for band in range(bands.shape[1]):
+        _, numbers, sizes = np.unique(bands[:, band], return_inverse=True, return_counts=True)
+        is_shared = sizes > 1
+        named = np.where(is_shared, start + np.cumsum(is_shared) - 1, ALONE)
+        buckets[:, band] = named[numbers]
+        start += int(is_shared.sum())
+    return buckets
+
+
+def may_be_near(buckets: np.ndarray) -> np.ndarray:
+    """Rows that share enough buckets to be compared with others."""
+    return np.flatnonzero((buckets != ALONE).sum(axis=1) >= MIN_SHARED)
+
+
+def near_duplicates(buckets: np.ndarray, sets: Sets, threshold: float) -> dict[int, int]:
     """Row → the earlier row that it is near to, for all rows that are dropped: each is near to one that is kept."""
-    buckets = _buckets(bands)
-    kept: dict[int, list[int]] = {}
+    kept = _Kept(buckets)
     found: dict[int, int] = {}
-    for row in np.flatnonzero((buckets >= 0).sum(axis=1) >= MIN_SHARED):
-        mine = [bucket for bucket in buckets[row].tolist() if bucket >= 0]
-        shared = Counter(chain.from_iterable(kept.get(bucket, ()) for bucket in mine))
-        candidates = sorted(other for other, num in shared.items() if num >= MIN_SHARED)
-        like = next((other for other in candidates if jaccard(sets[row], sets[other]) >= threshold), None)
-        if like is not None:
-            found[int(row)] = like
-            continue
-        for bucket in mine:
-            kept.setdefault(bucket, []).append(int(row))
+    for row in range(len(buckets)):
+        mine = sets[row]
+        like = next((other for other in kept.beside(row) if jaccard(mine, sets[other]) >= threshold), None)
+        if like is None:
+            kept.add(row)
+        else:
+            found[row] = like
     return found
+
+
+class _Kept:
+    """Rows that are kept, in their buckets. Each bucket is a chain: its last row, and of each row the one before."""
+
+    def __init__(self, buckets: np.ndarray) -> None:
+        self._buckets = buckets
+        self._last = np.full(int(buckets.max(initial=ALONE)) + 1, -1, dtype=np.int32)
+        self._before = np.full(buckets.shape, -1, dtype=np.int32)
+
+    def add(self, row: int) -> None:
+        """Put a row into its buckets."""
+        bands = np.flatnonzero(self._buckets[row] != ALONE)
+        mine = self._buckets[row, bands]
+        self._before[row, bands] = self._last[mine]
+        self._last[mine] = row
+
+    def beside(self, row: int) -> list[int]:
+        """Rows that share enough buckets with a row, the earliest first."""
+        bands = np.flatnonzero(self._buckets[row] != ALONE)
+        level = self._last[self._buckets[row, bands]]
+        met = []
+        while len(level):
+            is_row = level >= 0
+            bands, level = bands[is_row], level[is_row]
+            met.append(level)
+            level = self._before[level, bands]
+        others, shared = np.unique(np.concatenate(met), return_counts=True) if met else (np.zeros(0), np.zeros(0))
+        return [int(other) for other in others[shared >= MIN_SHARED]]
 
 
 def jaccard(first: np.ndarray, second: np.ndarray) -> float:
@@ -63,14 +134,3 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
         return 0.0
     common = len(np.intersect1d(first, second, assume_unique=True))
     return common / (len(first) + len(second) - common)
-
-
-def _buckets(bands: np.ndarray) -> np.ndarray:
-    """Number of each row's bucket in each band; −1 where it is alone there."""
-    buckets = np.full(bands.shape, -1, dtype=np.int64)
-    start = 0
-    for band in range(bands.shape[1]):
-        _, numbers, sizes = np.unique(bands[:, band], return_inverse=True, return_counts=True)
-        buckets[:, band] = np.where(sizes[numbers] > 1, start + numbers, -1)
-        start += len(sizes)
-    return buckets

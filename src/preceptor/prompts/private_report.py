@@ -7,6 +7,8 @@ from preceptor.prompts.private import FINDERS, Action, Finding, PrivacyConfig, P
 
 CONTEXT = 40
 """Characters on either side of an example."""
+MAX_EXAMPLES = 3
+"""Examples of each kind."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,15 @@ class KindReport:
     num_prompts: int
     examples: tuple[str, ...]
     """Findings with what stands around them, all personal data masked."""
+
+    def and_of(self, other: "KindReport") -> "KindReport":
+        """What was found in both, with as many examples as one has."""
+        return KindReport(
+            other.action,
+            self.num_found + other.num_found,
+            self.num_prompts + other.num_prompts,
+            (*self.examples, *other.examples)[:MAX_EXAMPLES],
+        )
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,16 @@ class PrivacyReport:
     kinds: Mapping[PrivateKind, KindReport]
     """Every kind, in the order of `FINDERS`."""
 
+    def and_of(self, other: "PrivacyReport") -> "PrivacyReport":
+        """The report over the prompts of both."""
+        return PrivacyReport(
+            self.num_prompts + other.num_prompts,
+            self.num_with_findings + other.num_with_findings,
+            self.num_dropped + other.num_dropped,
+            self.num_changed + other.num_changed,
+            {kind: one.and_of(other.kinds[kind]) for kind, one in self.kinds.items()},
+        )
+
 
 @dataclass
 class _Tally:
@@ -39,9 +60,7 @@ class _Tally:
     examples: list[str] = field(default_factory=list)
 
 
-def privacy_report(
-    treatments: Iterable[tuple[str, Treated]], config: PrivacyConfig, *, max_examples: int = 3
-) -> PrivacyReport:
+def privacy_report(treatments: Iterable[tuple[str, Treated]], config: PrivacyConfig) -> PrivacyReport:
     """The report over original texts with their treatments, in one pass; memory does not grow with their number."""
     tallies = {kind: _Tally() for kind in FINDERS}
     num_prompts = num_with_findings = num_dropped = num_changed = 0
@@ -55,7 +74,7 @@ def privacy_report(
         for place, finding in enumerate(treated.findings):
             tally = tallies[finding.kind]
             tally.num_found += 1
-            if len(tally.examples) < max_examples:
+            if len(tally.examples) < MAX_EXAMPLES:
                 tally.examples.append(_example(text, treated.findings, place))
     kinds = {
         kind: KindReport(config.action(kind), tally.num_found, tally.num_prompts, tuple(tally.examples))

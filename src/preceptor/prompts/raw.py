@@ -1,14 +1,26 @@
-"""Raw prompts out of the store, in an order that does not depend on how they came in."""
+"""Raw prompts out of the store, shard by shard in the order of their keys: how they came in plays no part."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from sqlalchemy import func, select
 
+from preceptor.prompts.engine import Engine
 from preceptor.store import Database, PromptFile, RawPrompt
 
-NUM_AT_ONCE = 2000
+SHARD = 4000
+"""Raw prompts in a shard, about: as many are in memory at once."""
+END = "g"
+"""Comes after every key: keys are hexadecimal."""
+
+T = TypeVar("T")
+Shown = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+"""(what is done, number of shards) → a block in which each call says that one more is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +35,68 @@ class Raw:
     details: dict[str, Any]
 
 
-def raw_prompts(database: Database) -> Iterator[Raw]:
-    """All raw prompts by their keys, some at a time: memory does not grow with their number."""
-    table, last = RawPrompt, ""
-    while True:
+class RawPrompts(Protocol):
+    """All raw prompts, in shards."""
+
+    def cut(self, keys: np.ndarray) -> list[slice]:
+        """The part of each shard in sorted keys."""
+
+    def each(self, what: str, work: Callable[[list[Raw], Any], T], parts: Sequence[Any] | None = None) -> Iterator[T]:
+        """What `work` makes of each shard's rows and its part; in the order of the shards."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The raw prompts of a store whose keys are in [first, end): keys are hashes, so shards are of like size."""
+
+    url: str
+    first: str
+    end: str
+
+    def rows(self) -> list[Raw]:
+        """Read them, by their keys."""
+        table = RawPrompt
         columns = (table.key, table.user, table.source, table.use_case, table.messages, table.details)
-        with database.read() as session:
-            rows = session.execute(select(*columns).where(table.key > last).order_by(table.key).limit(NUM_AT_ONCE))
-            found = [Raw(*row) for row in rows]
-        yield from found
-        if len(found) < NUM_AT_ONCE:
-            return
-        last = found[-1].key
+        database = Database.open(self.url, create=False)
+        try:
+            with database.read() as session:
+                wanted = select(*columns).where(table.key >= self.first, table.key < self.end).order_by(table.key)
+                return [Raw(*row) for row in session.execute(wanted)]
+        finally:
+            database.close()
+
+
+class StoredPrompts:
+    """Those of a store, with each shard read where it is worked on."""
+
+    def __init__(self, database: Database, engine: Engine, shown: Shown | None = None) -> None:
+        url = database.url
+        if database.backend == "sqlite":  # a worker may have another working directory
+            url = url.set(database=str(Path(str(url.database)).resolve()))
+        num = -(-num_raw(database) // SHARD) or 1
+        bounds = [f"{number * 2**32 // num:08x}" for number in range(num)]
+        place = url.render_as_string(hide_password=False)
+        self._shards = [Shard(place, first, end) for first, end in zip(bounds, [*bounds[1:], END], strict=True)]
+        self._engine = engine
+        self._shown = shown or (lambda what, num: nullcontext(lambda: None))
+
+    def cut(self, keys: np.ndarray) -> list[slice]:
+        """As the protocol says."""
+        bounds = np.searchsorted(keys, [shard.first.encode() for shard in self._shards])
+        return [slice(*pair) for pair in zip(bounds, [*bounds[1:], len(keys)], strict=True)]
+
+    def each(self, what: str, work: Callable[[list[Raw], Any], T], parts: Sequence[Any] | None = None) -> Iterator[T]:
+        """As the protocol says."""
+        jobs = zip(self._shards, parts or [None] * len(self._shards), strict=True)
+        with self._shown(what, len(self._shards)) as advance:
+            for made in self._engine.map(partial(_work_on, work), jobs):
+                yield made
+                advance()
+
+
+def _work_on(work: Callable[[list[Raw], Any], T], job: tuple[Shard, Any]) -> T:
+    shard, part = job
+    return work(shard.rows(), part)
 
 
 def file_hashes(database: Database) -> list[str]:

@@ -1,18 +1,22 @@
 """Which raw prompts get into the data: one step after the other, each counted, none of them touching a raw row."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from preceptor.prompts.config import BuildConfig
-from preceptor.prompts.near import Bands, near_duplicates
-from preceptor.prompts.raw import Raw
+from preceptor.prompts.near import Bands, Sets, buckets_of, may_be_near, near_duplicates
+from preceptor.prompts.raw import Raw, RawPrompts
 from preceptor.prompts.texts import beginnings, normal_text, shingles, text_hash
 from preceptor.records import Record, Split, draw_split
 
-CHUNK = 2000
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+KEPT = -1
+"""In the place of a step's number: no step dropped the row."""
+NOBODY = -1
+"""In the place of a row's number: no row."""
 
 
 class Drop(Record):
@@ -26,30 +30,55 @@ class Drop(Record):
     """Id of the prompt that stands for it, where it is a duplicate."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Step:
+    """A step that was taken."""
+
+    name: str
+    num_read: int
+    num_dropped: int
+
+
 class Decisions:
-    """What the steps decided of all raw prompts, in the order of their keys."""
+    """What the steps decided of all raw prompts, in the order of their keys: some bytes for each, no texts."""
 
-    keys: np.ndarray
-    split: np.ndarray
-    """Number in `SPLITS` of each row that is kept, −1 where it is not."""
-    drops: list[tuple[int, str, int]]
-    """(row, step, the row that stands for it or −1)."""
-    steps: list[tuple[str, int, int]] = field(default_factory=list)
-    """(step, rows before it, rows that it dropped)."""
+    def __init__(self, keys: np.ndarray, splits: np.ndarray) -> None:
+        self.keys = keys
+        self.splits = splits
+        """Number in `SPLITS` of each row, also of one that is dropped."""
+        self.steps: list[Step] = []
+        self.dropped: dict[str, int] = {}
+        """Step → how many rows it dropped, where it dropped any."""
+        self._dropped_by = np.full(len(keys), KEPT, dtype=np.int8)
+        self._likes = np.full(len(keys), NOBODY, dtype=np.int32)
 
-    def id(self, row: int) -> str:
-        """Id of a row in the data."""
+    @property
+    def is_kept(self) -> np.ndarray:
+        """Whether each row is in the data."""
+        return self._dropped_by == KEPT
+
+    def drop(self, step: str, rows: np.ndarray, likes: np.ndarray | None = None) -> None:
+        """Take rows out, each for the row that stands for it if there is one, and count them as a step's."""
+        num_read = int(self.is_kept.sum())
+        self._dropped_by[rows] = len(self.steps)
+        self._likes[rows] = NOBODY if likes is None else likes
+        self.steps.append(Step(step, num_read, len(rows)))
+        if len(rows):
+            self.dropped[step] = len(rows)
+
+    def find(self, keys: list[str]) -> np.ndarray:
+        """Numbers of the rows that have these keys."""
+        return np.searchsorted(self.keys, np.array(keys, dtype=self.keys.dtype))
+
+    def logged(self) -> Iterator[Drop]:
+        """Each drop, to be written down: step by step, in the order of the keys."""
+        for number, step in enumerate(self.steps):
+            for row in np.flatnonzero(self._dropped_by == number):
+                like = self._likes[row]
+                yield Drop(id=self._id(row), step=step.name, like=None if like == NOBODY else self._id(like))
+
+    def _id(self, row: int) -> str:
         return prompt_id(self.keys[row].decode())
-
-    def logged(self) -> Iterable[Drop]:
-        """Each drop, to be written down."""
-        for row, step, like in self.drops:
-            yield Drop(id=self.id(row), step=step, like=None if like < 0 else self.id(like))
-
-    def dropped(self) -> dict[str, int]:
-        """Step → how many rows it dropped."""
-        return {step: num for step, _, num in self.steps if num}
 
 
 def prompt_id(key: str) -> str:
@@ -57,130 +86,103 @@ def prompt_id(key: str) -> str:
     return key[:16]
 
 
-@dataclass
-class _Facts:
-    """What the steps need to know of all rows; texts are not kept."""
-
-    keys: np.ndarray
-    users: np.ndarray
-    """A number for each user; −1 for nobody in particular."""
-    names: Sequence[str]
-    """The users by their numbers."""
-    texts: np.ndarray
-    by_words: np.ndarray
-    by_characters: np.ndarray
-    sets: list[np.ndarray]
-    bands: np.ndarray
-
-
-def decide(rows: Iterable[Raw], config: BuildConfig, seed: int) -> Decisions:
+def decide(prompts: RawPrompts, config: BuildConfig, seed: int) -> Decisions:
     """Take the steps. What they decide is a function of the set of rows alone: how they came in has no part in it."""
-    facts = _facts(rows, config)
-    decisions = Decisions(facts.keys, np.full(len(facts.keys), -1, dtype=np.int8), [])
-    alive = np.ones(len(facts.keys), dtype=bool)
+    facts = _joined(list(prompts.each("Comparing prompts", partial(_facts, config, seed))))
+    decisions = Decisions(facts["keys"], facts["splits"])
     if config.exact:
-        _drop(decisions, alive, "exact duplicate", _equal(facts.texts, alive))
+        decisions.drop("exact duplicate", *_equal(facts["texts"]))
     if config.prefix.is_on:
-        _drop(decisions, alive, "long common prefix", _begun(facts, alive))
+        decisions.drop("long common prefix", *_begun(facts["starts"], decisions.is_kept))
     if config.near.is_on:
-        _drop(decisions, alive, "near duplicate", _near(facts, alive, config.near.threshold))
+        decisions.drop("near duplicate", *_near(prompts, decisions, facts["bands"], config))
     if config.max_per_user is not None:
-        _drop(decisions, alive, "more prompts of one user", _surplus(facts.users, alive, config.max_per_user))
-    _split(decisions, facts, alive, config.split.shares(), seed)
+        decisions.drop("more prompts of one user", _surplus(facts["users"], decisions.is_kept, config.max_per_user))
     return decisions
 
 
-def _facts(rows: Iterable[Raw], config: BuildConfig) -> _Facts:
-    numbers: dict[str, int] = {}
-    columns: dict[str, list[np.ndarray]] = {}
-    sets: list[np.ndarray] = []
-    bands = Bands()
-    for chunk in _chunks(rows):
-        texts = [normal_text(row.messages) for row in chunk]
-        starts = [beginnings(text, config.prefix.num_words, config.prefix.num_characters) for text in texts]
-        users = [-1 if row.user is None else numbers.setdefault(row.user, len(numbers)) for row in chunk]
-        found = {
-            "keys": np.array([row.key.encode() for row in chunk], dtype="S64"),
-            "users": np.array(users, dtype=np.int64),
-            "texts": np.array([text_hash(text) for text in texts], dtype=np.uint64),
-            "starts": np.array(starts, dtype=np.uint64),
-        }
-        if config.near.is_on:
-            fresh = [shingles(text, config.near.num_words) for text in texts]
-            found["bands"] = bands.of(fresh)
-            sets += fresh
-        for name, column in found.items():
-            columns.setdefault(name, []).append(column)
-    whole = {name: np.concatenate(parts) for name, parts in columns.items()}
-    empty = np.zeros((0, 2), dtype=np.uint64)
-    starts_of = whole.get("starts", empty)
-    return _Facts(
-        whole.get("keys", np.zeros(0, dtype="S64")), whole.get("users", np.zeros(0, dtype=np.int64)), list(numbers),
-        whole.get("texts", empty[:, 0]), starts_of[:, 0], starts_of[:, 1], sets, whole.get("bands", empty),
-    )  # fmt: skip
+def _facts(config: BuildConfig, seed: int, rows: list[Raw], part: None) -> dict[str, np.ndarray]:
+    """What the steps need to know of each row of a shard."""
+    texts = [normal_text(row.messages) for row in rows]
+    starts = [beginnings(text, config.prefix.num_words, config.prefix.num_characters) for text in texts]
+    shares = config.split.shares()
+    facts = {
+        "keys": np.array([row.key.encode() for row in rows], dtype="S64"),
+        "users": np.array([0 if row.user is None else text_hash(row.user) for row in rows], dtype=np.uint64),
+        "splits": np.array([SPLITS.index(draw_split(seed, _whose(row), shares)) for row in rows], dtype=np.int8),
+        "texts": np.array([text_hash(text) for text in texts], dtype=np.uint64),
+        "starts": np.array(starts, dtype=np.uint64).reshape(-1, 2),
+    }
+    if config.near.is_on:
+        facts["bands"] = Bands().of([shingles(text, config.near.num_words) for text in texts])
+    return facts
 
 
-def _chunks(rows: Iterable[Raw]) -> Iterable[list[Raw]]:
-    chunk: list[Raw] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _whose(row: Raw) -> str:
+    """What decides a row's split: its user; a prompt of nobody in particular goes by itself."""
+    return f"prompt\n{row.key}" if row.user is None else f"user\n{row.user}"
 
 
-def _drop(decisions: Decisions, alive: np.ndarray, step: str, found: Mapping[int, int]) -> None:
-    """Take rows out, {row: the row that stands for it}, and count them."""
-    decisions.steps.append((step, int(alive.sum()), len(found)))
-    decisions.drops += [(row, step, like) for row, like in sorted(found.items())]
-    alive[list(found)] = False
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Columns over all shards; each part is let go of as soon as it is copied."""
+    return {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
 
 
-def _equal(hashes: np.ndarray, alive: np.ndarray) -> dict[int, int]:
-    """Rows whose hash an earlier row has, too."""
-    rows = np.flatnonzero(alive)
-    _, first, inverse = np.unique(hashes[rows], return_index=True, return_inverse=True)
-    likes = rows[first[inverse]]
-    return {int(row): int(like) for row, like in zip(rows, likes, strict=True) if row != like}
+def _equal(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose text an earlier row has, too, and that row."""
+    _, first, inverse = np.unique(texts, return_index=True, return_inverse=True)
+    likes = first[inverse]
+    rows = np.flatnonzero(likes != np.arange(len(texts)))
+    return rows, likes[rows]
 
 
-def _begun(facts: _Facts, alive: np.ndarray) -> dict[int, int]:
-    """Rows that begin like an earlier one that is kept, by words or by characters."""
+def _begun(starts: np.ndarray, is_kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that begin like an earlier one that is kept, by words or by characters, and that one."""
+    marks, sizes = np.unique(starts[is_kept], return_counts=True)
+    is_shared = np.isin(starts, marks[(sizes > 1) & (marks != 0)])
     seen: dict[int, int] = {}
     found: dict[int, int] = {}
-    for row in np.flatnonzero(alive & ((facts.by_words != 0) | (facts.by_characters != 0))).tolist():
-        marks = [mark for mark in (int(facts.by_words[row]), int(facts.by_characters[row])) if mark]
-        like = next((seen[mark] for mark in marks if mark in seen), None)
+    for row in np.flatnonzero(is_kept & is_shared.any(axis=1)).tolist():
+        mine = starts[row][is_shared[row]].tolist()
+        like = next((seen[mark] for mark in mine if mark in seen), None)
         if like is None:
-            seen |= dict.fromkeys(marks, row)
+            seen |= dict.fromkeys(mine, row)
         else:
             found[row] = like
-    return found
+    return _columns(found)
 
 
-def _near(facts: _Facts, alive: np.ndarray, threshold: float) -> dict[int, int]:
-    rows = np.flatnonzero(alive)
-    found = near_duplicates(facts.bands[rows], [facts.sets[row] for row in rows], threshold)
-    return {int(rows[row]): int(rows[like]) for row, like in found.items()}
+def _near(
+    prompts: RawPrompts, decisions: Decisions, bands: np.ndarray, config: BuildConfig
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Rows that are near to an earlier one that is kept, and that one. Only of those that may be so texts are read."""
+    kept = np.flatnonzero(decisions.is_kept)
+    buckets = buckets_of(bands[kept])
+    places = may_be_near(buckets)
+    rows, buckets = kept[places], buckets[places]
+    keys = decisions.keys[rows]
+    parts = [{key.decode() for key in keys[part]} for part in prompts.cut(keys)]
+    sets = Sets.joined(list(prompts.each("Reading near ones", partial(_sets, config.near.num_words), parts)))
+    found = near_duplicates(buckets, sets, config.near.threshold)
+    places, likes = _columns(found)
+    return rows[places], rows[likes]
 
 
-def _surplus(users: np.ndarray, alive: np.ndarray, most: int) -> dict[int, int]:
+def _sets(num_words: int, rows: list[Raw], keys: set[str]) -> Sets:
+    """The shingles of the rows of these keys."""
+    return Sets.of([shingles(normal_text(row.messages), num_words) for row in rows if row.key in keys])
+
+
+def _columns(found: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """{row: the row that stands for it} as two columns."""
+    rows = np.array(sorted(found), dtype=np.int64)
+    return rows, np.array([found[row] for row in rows.tolist()], dtype=np.int64)
+
+
+def _surplus(users: np.ndarray, is_kept: np.ndarray, most: int) -> np.ndarray:
     """Rows beyond the first `most` of a user."""
-    rows = np.flatnonzero(alive & (users >= 0))
+    rows = np.flatnonzero(is_kept & (users != 0))
     order = rows[np.argsort(users[rows], kind="stable")]
     _, starts, sizes = np.unique(users[order], return_index=True, return_counts=True)
     places = np.arange(len(order)) - np.repeat(starts, sizes)
-    return {int(row): -1 for row in order[places >= most]}
-
-
-def _split(
-    decisions: Decisions, facts: _Facts, alive: np.ndarray, shares: Mapping[Split, float], seed: int
-) -> None:  # fmt: skip
-    """By user; a prompt of nobody in particular goes by itself."""
-    of_user = [SPLITS.index(draw_split(seed, f"user\n{name}", shares)) for name in facts.names]
-    for row in np.flatnonzero(alive):
-        user = facts.users[row]
-        alone = f"prompt\n{facts.keys[row].decode()}"
-        decisions.split[row] = of_user[user] if user >= 0 else SPLITS.index(draw_split(seed, alone, shares))
+    return np.sort(order[places >= most])

@@ -8,6 +8,7 @@ from preceptor.records.artifacts import (
     read_jsonl,
     read_manifest,
     stream_artifact,
+    stream_rows,
     write_artifact,
 )
 from preceptor.records.base import Record
@@ -26,12 +27,22 @@ from preceptor.records.labels import (
     Sampling,
     ToxicityRating,
 )
-from preceptor.records.prompt import USE_CASES, Message, Prompt, Role, Split, UseCase
+from preceptor.records.prompt import (
+    USE_CASES,
+    Message,
+    Prompt,
+    Role,
+    Split,
+    UseCase,
+    is_pseudonym_of_user,
+    pseudonym_of_user,
+)
 from preceptor.records.splits import draw_split, split_by_group, split_by_response
 
 __all__ = [
     "FLAGS", "KINDS", "USE_CASES", "Artifact", "Candidates", "Conversation", "Demonstration", "Document", "Flag",
     "Labeler", "Manifest", "Message", "Origin", "Prompt", "Ranking", "Rating", "Record", "Response", "ResponseToxicity",
-    "Role", "Sampling", "Split", "ToxicityRating", "Turn", "UseCase", "draw_split", "read_artifact",
-    "read_jsonl", "read_manifest", "split_by_group", "split_by_response", "stream_artifact", "write_artifact",
+    "Role", "Sampling", "Split", "ToxicityRating", "Turn", "UseCase", "draw_split", "is_pseudonym_of_user",
+    "pseudonym_of_user", "read_artifact", "read_jsonl", "read_manifest", "split_by_group", "split_by_response",
+    "stream_artifact", "stream_rows", "write_artifact",
 ]  # fmt: skip

@@ -150,7 +150,23 @@ def read_artifact(path: Path, record: type[RecordT]) -> Artifact[RecordT]:
         UserError: it is missing, was changed since it was written, holds another kind of record, or a row does not
             parse.
     """
-    _recover(path)
+    manifest = _checked(path, record)
+    return Artifact(read_jsonl(path / "rows.jsonl", record), manifest, path)
+
+
+def stream_rows(path: Path, record: type[RecordT]) -> Iterator[RecordT]:
+    """The rows of an artifact one by one, for more than fit into memory; the hash is checked before the first.
+
+    Raises:
+        UserError: as `read_artifact`.
+    """
+    _checked(path, record)
+    with (path / "rows.jsonl").open("rb") as file:
+        yield from _parsed(file, record, path / "rows.jsonl")
+
+
+def _checked(path: Path, record: type[Record]) -> Manifest:
+    """The manifest of an artifact that holds such records and is as it was written."""
     manifest = read_manifest(path)
     if KINDS.get(manifest.kind, record) is not record:
         raise UserError(
@@ -158,14 +174,13 @@ def read_artifact(path: Path, record: type[RecordT]) -> Artifact[RecordT]:
             file=path,
             remedy="give the folder that holds them, or import them",
         )
-    rows_path = path / "rows.jsonl"
-    if content_hash(rows_path) != manifest.content_hash:
+    if content_hash(path / "rows.jsonl") != manifest.content_hash:
         raise UserError(
             "the rows were changed after they were written (content hash differs)",
-            file=rows_path,
+            file=path / "rows.jsonl",
             remedy="restore the file, or import the data again; artifacts are immutable",
         )
-    return Artifact(read_jsonl(rows_path, record), manifest, path)
+    return manifest
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -202,15 +217,17 @@ def parse_jsonl(lines: Iterable[bytes], record: type[RecordT], path: Path) -> li
     Raises:
         UserError: names file, line and field of the first row that does not parse.
     """
-    rows = []
+    return list(_parsed(lines, record, path))
+
+
+def _parsed(lines: Iterable[bytes], record: type[RecordT], path: Path) -> Iterator[RecordT]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            rows.append(record.model_validate_json(line, strict=True))
+            yield record.model_validate_json(line, strict=True)
         except ValidationError as error:
             raise row_error(error, path, number) from None
-    return rows
 
 
 def row_error(error: ValidationError, path: Path, line: int | None) -> UserError:

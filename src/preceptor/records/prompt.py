@@ -1,5 +1,8 @@
-"""Prompts: what a user asks, as chat messages."""
+"""Prompts: what a user asks, as chat messages, and who a user is where their id is not kept."""
 
+import hashlib
+import hmac
+import re
 from typing import Literal, Self, get_args
 
 from pydantic import Field, JsonValue, model_validator
@@ -59,3 +62,13 @@ class Prompt(Record):
     def text(self) -> str:
         """The last message, for people to read."""
         return self.messages[-1].content
+
+
+def pseudonym_of_user(salt: str, user: str) -> str:
+    """Who a user is in a project: nobody gets from it to the id, and only with the salt from the id to it."""
+    return "u-" + hmac.new(salt.encode(), user.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+
+
+def is_pseudonym_of_user(user: str) -> bool:
+    """Whether it looks like what `pseudonym_of_user` makes."""
+    return re.fullmatch("u-[0-9a-f]{16}", user) is not None

@@ -1,7 +1,8 @@
 """Who withdrew: tombstones in a project's `withdrawn.json` keep their rows out of all that is made from then on.
 
-A tombstone knows people by salted hashes, so that it names nobody. Users are known by their ids in the data; labelers
-by their ids in the data, pseudonyms among them, and by the number of their account in the labelling room.
+A tombstone knows people by salted hashes, so that it names nobody. Users are known by their ids in the data, or by the
+pseudonyms that the store of raw prompts gives them; labelers by their ids in the data, pseudonyms among them, and by
+the number of their account in the labelling room.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from pydantic import Field, ValidationError
 
 from preceptor.errors import UserError
 from preceptor.records.base import Record
-from preceptor.records.prompt import Prompt
+from preceptor.records.prompt import Prompt, pseudonym_of_user
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -36,6 +37,9 @@ class Tombstone(Record):
     """Whose rows: those of prompts that a user asked, or what a labeler made."""
     marks: tuple[str, ...]
     """Salted hashes of all names that the person goes by."""
+    pseudonym_salt: str | None = None
+    """What the pseudonym was made with by which a user was withdrawn: files that come later have the id that belongs to
+    it. None where the id was given."""
     withdrawn_at: float
     """Seconds since 1970."""
     artifacts: dict[str, str] = Field(default_factory=dict)
@@ -57,6 +61,7 @@ class Withdrawn:
     def __init__(self, kept: Tombstones) -> None:
         self.kept = kept
         self._marks = frozenset(mark for stone in kept.stones for mark in stone.marks)
+        self._pseudonym_salts = {stone.pseudonym_salt for stone in kept.stones if stone.pseudonym_salt}
 
     @classmethod
     def nobody(cls) -> Self:
@@ -94,13 +99,14 @@ class Withdrawn:
         return hmac.new(self.kept.salt.encode(), f"{role}\n{name}".encode(), hashlib.sha256).hexdigest()
 
     def has(self, role: Role, name: str) -> bool:
-        """Whether somebody withdrew."""
-        return bool(self._marks) and self.mark(role, name) in self._marks
+        """Whether somebody withdrew, by this name or by the pseudonym that belongs to it."""
+        if not self._marks:
+            return False
+        pseudonyms = (pseudonym_of_user(salt, name) for salt in self._pseudonym_salts if role == "user")
+        return any(self.mark(role, one) in self._marks for one in (name, *pseudonyms))
 
     def reason(self, row: Record) -> str | None:
         """Why a row stays out of what is made from now on; None when it may come in."""
-        if not self._marks:
-            return None
         return next((reason for role, name, reason in people_of(row) if self.has(role, name)), None)
 
     def without(self, rows: Sequence[RecordT]) -> tuple[list[RecordT], Counter[str]]:

@@ -102,10 +102,13 @@ class Knowledge:
     def __init__(self, entities: Sequence[Entity]) -> None:
         self.entities = tuple(entities)
         self.by_name = {entity.name: entity for entity in entities}
+        self._of_kind: dict[tuple[str, ...], tuple[Entity, ...]] = {}
 
     def of_kind(self, *kinds: str) -> tuple[Entity, ...]:
         """The entities of these kinds."""
-        return tuple(entity for entity in self.entities if entity.kind in kinds)
+        if kinds not in self._of_kind:
+            self._of_kind[kinds] = tuple(entity for entity in self.entities if entity.kind in kinds)
+        return self._of_kind[kinds]
 
     @cached_property
     def values(self) -> dict[str, tuple[str, ...]]:

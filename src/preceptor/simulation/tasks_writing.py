@@ -29,7 +29,7 @@ class Story(Task):
 
     def ask(self, generator: np.random.Generator) -> Asked:
         hero = pick(generator, KNOWLEDGE.of_kind("animal", "person"))
-        other = pick(generator, [e for e in KNOWLEDGE.of_kind("animal", "person", "tool", "food") if e != hero])
+        other = pick(generator, [e for e in KNOWLEDGE.of_kind("animal", "person", "tool", "food") if e is not hero])
         text = pick(
             generator,
             (

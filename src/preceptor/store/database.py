@@ -1,6 +1,7 @@
 """A database by its URL: SQLite or PostgreSQL, with transactions that read and transactions that write."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ Backend = Literal["sqlite", "postgresql"]
 
 BUSY_TIMEOUT_S = 30
 """How long a writer of SQLite waits for one in another process."""
+PAUSE_S = 0.01
+"""How long one waits where SQLite leaves the waiting to its callers."""
 POOL_SIZE = 40
 """Connections that are kept open: as many as the web server has threads."""
 
@@ -129,10 +132,25 @@ def engine_of(url: URL) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
     # The driver would begin transactions by itself, late and without the write lock; _begin_sqlite does it instead.
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"):
+    _keep_ahead_log(connection)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
     # INSERT OR REPLACE removes rows, too; without this the triggers that keep answers do not hear of it.
     connection.execute("PRAGMA recursive_triggers = ON")
+
+
+def _keep_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL, where it is not. SQLite does not wait here, whatever the busy timeout: of two that switch
+    at once it refuses one right away, lest each wait for the other to stop reading."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_S)
 
 
 def _begin_sqlite(connection: Connection) -> None:

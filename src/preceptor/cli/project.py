@@ -1,65 +1,14 @@
-"""The command line: each command loads a config, opens a project and calls one function. Rooms are imported lazily."""
+"""The commands of the loop, and of a project as a whole."""
 
-import errno
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from preceptor.errors import UserError, Waiting
-from preceptor.process import tune_process
+from preceptor.cli.base import CHANGED, Commands, ForceOption, ProjectOption, SetOption, StoreOption, open_project
 
 if TYPE_CHECKING:
     from preceptor.reporting.data import ReportData
-
-CHANGED = 1
-"""Exit code when something in a project is not what it was."""
-WAITING = 3
-"""Exit code when people have to label before the pipeline can go on."""
-
-
-class Commands(TyperGroup):
-    """A mistake of the user is one message and exit code 2, an interrupt 130, waiting for people 3."""
-
-    def invoke(self, ctx: typer.Context) -> object:
-        """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            raise _exit(f"error: {error}", 2) from None
-        except Waiting as waiting:
-            raise _exit(
-                f"{waiting}\n  → {waiting.todo} holds the work; import the labels, then run this again", WAITING
-            ) from None
-        except KeyboardInterrupt:
-            raise _exit("interrupted; the same command goes on where it stopped", 130) from None
-        except OSError as error:
-            raise _exit(f"error: {_system_error(error)}", 2) from None
-
-
-def _system_error(error: OSError) -> UserError:
-    """What the system refused, for errors that no part explained; one that is no matter of disks stays a traceback."""
-    remedies = {
-        errno.ENOSPC: "free some disk space and run the same command again: it goes on where it stopped",
-        errno.EDQUOT: "free some disk space and run the same command again: it goes on where it stopped",
-        errno.EFBIG: "raise the limit on file sizes and run the same command again: it goes on where it stopped",
-        errno.EACCES: "make this place readable and writable, or choose another one",
-        errno.EPERM: "make this place readable and writable, or choose another one",
-        errno.EROFS: "choose a place that can be written to",
-        errno.ENOTDIR: "choose another folder",
-        errno.EISDIR: "choose a file, not a folder",
-    }
-    if error.errno not in remedies:
-        raise error
-    return UserError(error.strerror or str(error), file=error.filename, remedy=remedies[error.errno])
-
-
-def _exit(message: str, code: int) -> typer.Exit:
-    print(message, file=sys.stderr)
-    return typer.Exit(code)
-
 
 app = typer.Typer(
     cls=Commands,
@@ -68,33 +17,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="Project folder.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", "-s", help="Override a field of the recipe: --set rl.ppo.kl.coef=0.1 (repeatable)."),
-]
-ForceOption = Annotated[
-    str | None,
-    typer.Option("--force", help="Go past the closed gate; the reason is kept in the lineage."),
-]
-
-StoreOption = Annotated[
-    str | None,
-    typer.Option(help="Database of the labels: sqlite:///FILE or postgresql://…; a file in the project by default."),
-]
-
-
-def open_project(directory: Path, overrides: list[str] | None):
-    """The project in a folder, with its recipe checked."""
-    from rich.console import Console
-
-    from preceptor.config import load_config
-    from preceptor.pipeline.project import RECIPE, Project
-    from preceptor.pipeline.recipe import Recipe
-
-    recipe = load_config(Recipe, directory / RECIPE, overrides or [])
-    return Project(directory, recipe, Console(stderr=True, highlight=False).print)
 
 
 @app.command()
@@ -273,118 +195,8 @@ def pretrain(
     run_pretraining(directory, load_config(PretrainConfig, None, set_ or []))
 
 
-prompts_app = typer.Typer(help="Make prompt sets out of raw prompts.", no_args_is_help=True)
-app.add_typer(prompts_app, name="prompts")
-
-
-@prompts_app.command("add")
-def add_(
-    files: Annotated[list[Path], typer.Argument(help="Files of prompts, conversations or request logs.")],
-    project: ProjectOption = Path("."),
-    store: StoreOption = None,
-    format: Annotated[str, typer.Option(help="Format; 'auto' looks at the file.")] = "auto",
-    option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="Option of the format: KEY=VALUE (repeatable).")
-    ] = None,
-    source: Annotated[str | None, typer.Option(help="Where they come from, such as labeler or customer.")] = None,
-    skip_bad: Annotated[
-        bool, typer.Option(help="Count and drop malformed rows instead of stopping at the first.")
-    ] = False,
-) -> None:
-    """Add raw prompts to the project's store; what is there already is left alone."""
-    from preceptor.pipeline.adding import add_files
-
-    add_files(
-        project, files, typer.echo,
-        store=store, format=format, options=option or [], source=source, skip_bad=skip_bad,
-    )  # fmt: skip
-
-
-@prompts_app.command()
-def build(project: ProjectOption = Path("."), store: StoreOption = None, set_: SetOption = None) -> None:
-    """Build the SFT, reward, RL and test sets out of the raw prompts, step by counted step."""
-    from preceptor.pipeline.building import build_prompts
-    from preceptor.reporting.terminal import print_table
-
-    built = build_prompts(open_project(project, set_), store)
-    for table in built.tables:
-        print_table(table.title, table.head, table.rows)
-    typer.echo(f"data card: {project / 'artifacts' / 'README.md'}")
-
-
-labels_app = typer.Typer(help="Bring out what people labeled.", no_args_is_help=True)
-app.add_typer(labels_app, name="labels")
-
-
-@labels_app.command()
-def export(
-    project: ProjectOption = Path("."),
-    store: StoreOption = None,
-    format: Annotated[
-        str, typer.Option(help="artifacts (into the project's data/), csv, or datasets (Hugging Face).")
-    ] = "artifacts",
-    to: Annotated[Path | None, typer.Option(help="New folder for csv or datasets.")] = None,
-) -> None:
-    """Write what people labeled into the project, where `preceptor run` finds it; or as tables, to --to."""
-    from preceptor.labeling.export import export_from
-
-    for line in export_from(project, store, format, to):
-        typer.echo(line)
-
-
-store_app = typer.Typer(help="Look after the database of the labels.", no_args_is_help=True)
-app.add_typer(store_app, name="store")
-
-
-@store_app.command()
-def backup(
-    file: Annotated[Path, typer.Argument(help="Where the copy goes.")],
-    project: ProjectOption = Path("."),
-    store: StoreOption = None,
-) -> None:
-    """Copy the database of the labels to a file, also while it is being served."""
-    from preceptor.labeling.project import store_url
-    from preceptor.store.backup import back_up
-
-    typer.echo(back_up(store_url(project, store), file))
-
-
-@store_app.command()
-def migrate(project: ProjectOption = Path("."), store: StoreOption = None) -> None:
-    """Bring the database of the labels up to this version; `preceptor label` does so, too."""
-    from preceptor.labeling.project import store_url
-    from preceptor.store import Database
-
-    database = Database.open(store_url(project, store), create=False)
-    typer.echo(f"{database.url.render_as_string(hide_password=True)}: up to date")
-    database.close()
-
-
-@store_app.command()
-def copy(
-    to: Annotated[str, typer.Option(help="Empty database: postgresql://… or sqlite:///FILE.")],
-    project: ProjectOption = Path("."),
-    store: StoreOption = None,
-) -> None:
-    """Copy the database of the labels into another one, and compare them; from SQLite to PostgreSQL or back."""
-    from preceptor.labeling.project import store_url
-    from preceptor.store.copying import copy_store
-
-    typer.echo(copy_store(store_url(project, store), to))
-
-
 def _report(data: "ReportData", directory: Path) -> None:
     from preceptor.reporting.terminal import print_summary
 
     print_summary(data)
     typer.echo(f"\nreport: {directory / 'report.html'}\nfigures: {directory / 'summary.json'}")
-
-
-def main() -> None:
-    """Entry point."""
-    tune_process()
-    app()
-
-
-if __name__ == "__main__":
-    main()
