@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from preceptor.prompts.text_model import features_of, out_of_fold
+from preceptor.prompts.text_model import NO, YES, features_of, out_of_fold
 from preceptor.prompts.texts import normal_text
 from preceptor.stats import wilson_interval
 from preceptor.stats.intervals import Interval
@@ -56,11 +56,11 @@ def read(path: Path) -> list[Sample]:
 
 def scores(samples: Sequence[Sample], seed: int) -> np.ndarray:
     """How unsafe each text is, by a classifier that did not see it."""
-    labels = ["yes" if sample.kinds else "no" for sample in samples]
+    labels = [YES if sample.kinds else NO for sample in samples]
     same = [normal_text([{"content": sample.text}]) for sample in samples]
     features = features_of([sample.text for sample in samples])
     names, found = out_of_fold(features, labels, same, seed, is_balanced=True)
-    return np.asarray(found[:, names.index("yes")])
+    return np.asarray(found[:, names.index(YES)])
 
 
 def figures(samples: Sequence[Sample], scored: np.ndarray, threshold: float) -> Figures:

@@ -8,10 +8,12 @@ from typing import Any
 from pydantic import JsonValue
 
 from preceptor.prompts.texts import whole_text
-from preceptor.records import Prompt
+from preceptor.records import USE_CASES, Prompt
 
 LABELS = "labels"
 """In a prompt's metadata: what labelers said of it."""
+PREDICTED = "predicted"
+"""In a prompt's metadata: what nobody said of it."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +57,58 @@ def labeled_prompts(rows: Iterable[Prompt]) -> dict[str, Labeled]:
     return {name: _agreed(found) for name, found in sorted(by_id.items())}
 
 
+def properties_in(prompt: Prompt, place: str) -> dict[str, bool]:
+    """The properties that stand in a prompt's metadata under `LABELS` or `PREDICTED`."""
+    said = prompt.metadata.get(place)
+    properties = said.get("properties") if isinstance(said, dict) else None
+    if not isinstance(properties, dict):
+        return {}
+    return {name: is_true for name, is_true in properties.items() if isinstance(is_true, bool)}
+
+
+def use_case_in(prompt: Prompt, place: str) -> str | None:
+    """The use case that stands there."""
+    said = prompt.metadata.get(place)
+    use_case = said.get("use_case") if isinstance(said, dict) else None
+    return next((name for name in USE_CASES if name == use_case), None)
+
+
+def by_simulated(prompts: Iterable[Prompt]) -> str:
+    """How many prompts simulated labelers labeled, to stand beside a figure; nothing where none."""
+    num = sum(num_simulated_in(prompt) > 0 for prompt in prompts)
+    return f", {num:,} of them labeled by simulated labelers" if num else ""
+
+
+def num_simulated_in(prompt: Prompt) -> int:
+    """How many of a prompt's labelers are simulated."""
+    labels = prompt.metadata.get(LABELS)
+    num = labels.get("num_simulated") if isinstance(labels, dict) else None
+    return num if isinstance(num, int) else 0
+
+
 def came_with(id: str, messages: Sequence[Any], user: str | None, use_case: str) -> Labeled:
     """A prompt whose use case somebody gave before any labeler saw it."""
     return Labeled(id, whole_text(messages), user, use_case)
 
 
 def _agreed(rows: Sequence[Prompt]) -> Labeled:
-    said: list[Any] = [row.metadata[LABELS] for row in rows]
     votes: dict[str, list[bool]] = defaultdict(list)
-    for one in said:
-        for name, is_true in one["properties"].items():
+    for row in rows:
+        for name, is_true in properties_in(row, LABELS).items():
             votes[name].append(is_true)
     agreed = {name: most_frequent(given) for name, given in votes.items()}
     first = rows[0]
     return Labeled(
         first.id, whole_text([message.model_dump() for message in first.messages]), first.user,
-        most_frequent([one["use_case"] for one in said]),
+        most_frequent([use_case_in(row, LABELS) for row in rows]),
         {name: is_true for name, is_true in agreed.items() if is_true is not None},
-        len(said), sum(one.get("origin") == "simulated" for one in said),
+        len(rows), sum(_is_simulated(row) for row in rows),
     )  # fmt: skip
+
+
+def _is_simulated(row: Prompt) -> bool:
+    labels = row.metadata[LABELS]
+    return isinstance(labels, dict) and labels.get("origin") == "simulated"
 
 
 def most_frequent(said: Sequence[Any]) -> Any:

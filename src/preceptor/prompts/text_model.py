@@ -21,6 +21,8 @@ STRENGTH = 3.0
 """How far the weights may go: scikit-learn's C. Between 1 and 10 it hardly matters."""
 MAX_CHARACTERS = 4_000
 """Of a longer text so many are read, half of them at its beginning and half at its end."""
+YES, NO = "yes", "no"
+"""Names of a classifier of what is so or is not."""
 NUM_FOLDS = 5
 MIN_LABELS = 50
 """With fewer there is no classifier."""

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from preceptor.prompts.labeled import LABELS, Labeled
+from preceptor.prompts.labeled import LABELS, PREDICTED, Labeled, properties_in
 from preceptor.prompts.tables import Table
-from preceptor.prompts.text_model import MIN_LABELS, TextModel, features_of, fit, is_enough, out_of_fold
+from preceptor.prompts.text_model import MIN_LABELS, NO, YES, TextModel, features_of, fit, is_enough, out_of_fold
 from preceptor.prompts.texts import whole_text
 from preceptor.records import USE_CASES, Prompt
 from preceptor.stats.intervals import Interval, cluster_bootstrap
 
-PREDICTED = "predicted"
-"""In a prompt's metadata: what nobody said of it."""
 MAX_TRAINED = 4_000
 """Labels that are learned from; of more a few are drawn by a hash of the prompts, those of labelers first."""
 
@@ -167,7 +165,6 @@ def described(
 
 
 USE_CASE = "use_case"
-YES, NO = "yes", "no"
 
 
 def _learnable(rows: Sequence[Labeled]) -> list[tuple[str, list[int], list[str]]]:
@@ -204,8 +201,7 @@ def _with_labels(prompt: Prompt, said: Labeled) -> Prompt:
 
 def _with_prediction(prompt: Prompt, predicted: Mapping[str, JsonValue]) -> Prompt:
     """A prompt with what is predicted of it where nobody said."""
-    labels = prompt.metadata.get(LABELS)
-    known: Any = labels.get("properties", {}) if isinstance(labels, dict) else {}
+    known = properties_in(prompt, LABELS)
     properties: Any = predicted.get("properties", {})
     kept = {name: value for name, value in predicted.items() if prompt.use_case is None and name != "properties"}
     if unknown := {name: is_true for name, is_true in properties.items() if name not in known}:
