@@ -16,11 +16,10 @@ from preceptor.records import (
     Message,
     Prompt,
     read_artifact,
-    read_jsonl,
     read_manifest,
     write_artifact,
 )
-from preceptor.records.artifacts import canonical_hash
+from preceptor.records.artifacts import canonical_hash, parse_jsonl
 
 
 def demonstrations(number: int, origin: str = "human") -> list[Demonstration]:
@@ -109,11 +108,11 @@ def test_jsonl_errors_name_line_and_field(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"id": "a", "text": "t"}\n\n{"id": "b", "text": 3}\n')
     with pytest.raises(UserError) as error:
-        read_jsonl(path, Document)
+        list(parse_jsonl(path.read_bytes().splitlines(), Document, path))
     assert (error.value.line, error.value.field) == (3, "text")
     path.write_text('{"id": "a", "text": "t"}\n{"id": "b", "te')
     with pytest.raises(UserError, match="EOF") as error:
-        read_jsonl(path, Document)
+        list(parse_jsonl(path.read_bytes().splitlines(), Document, path))
     assert error.value.line == 2
 
 

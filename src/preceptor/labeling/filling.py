@@ -42,7 +42,7 @@ def items_of_file(lines: Iterable[bytes], name: str, task: Task) -> list[NewItem
     Raises:
         UserError: names line and field of the first that does not fit.
     """
-    items = _items(parse_jsonl(lines, task.Item, Path(name)), name)
+    items = _items(tuple(parse_jsonl(lines, task.Item, Path(name))), name)
     if not items:
         raise UserError("there is nothing in it", file=name, remedy="write one item of JSON on each line")
     return items

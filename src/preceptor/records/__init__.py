@@ -5,7 +5,6 @@ from preceptor.records.artifacts import (
     Artifact,
     Manifest,
     read_artifact,
-    read_jsonl,
     read_manifest,
     stream_artifact,
     stream_rows,
@@ -43,6 +42,6 @@ __all__ = [
     "FLAGS", "KINDS", "USE_CASES", "Artifact", "Candidates", "Conversation", "Demonstration", "Document", "Flag",
     "Labeler", "Manifest", "Message", "Origin", "Prompt", "Ranking", "Rating", "Record", "Response", "ResponseToxicity",
     "Role", "Sampling", "Split", "ToxicityRating", "Turn", "UseCase", "draw_split", "is_pseudonym_of_user",
-    "pseudonym_of_user", "read_artifact", "read_jsonl", "read_manifest", "split_by_group", "split_by_response",
+    "pseudonym_of_user", "read_artifact", "read_manifest", "split_by_group", "split_by_response",
     "stream_artifact", "stream_rows", "write_artifact",
 ]  # fmt: skip

@@ -150,8 +150,7 @@ def read_artifact(path: Path, record: type[RecordT]) -> Artifact[RecordT]:
         UserError: it is missing, was changed since it was written, holds another kind of record, or a row does not
             parse.
     """
-    manifest = _checked(path, record)
-    return Artifact(read_jsonl(path / "rows.jsonl", record), manifest, path)
+    return Artifact(tuple(stream_rows(path, record)), read_manifest(path), path)
 
 
 def stream_rows(path: Path, record: type[RecordT]) -> Iterator[RecordT]:
@@ -160,27 +159,21 @@ def stream_rows(path: Path, record: type[RecordT]) -> Iterator[RecordT]:
     Raises:
         UserError: as `read_artifact`.
     """
-    _checked(path, record)
-    with (path / "rows.jsonl").open("rb") as file:
-        yield from _parsed(file, record, path / "rows.jsonl")
-
-
-def _checked(path: Path, record: type[Record]) -> Manifest:
-    """The manifest of an artifact that holds such records and is as it was written."""
-    manifest = read_manifest(path)
+    manifest, rows_path = read_manifest(path), path / "rows.jsonl"
     if KINDS.get(manifest.kind, record) is not record:
         raise UserError(
             f"this artifact holds {manifest.kind}, not {record.__name__.lower()}s",
             file=path,
             remedy="give the folder that holds them, or import them",
         )
-    if content_hash(path / "rows.jsonl") != manifest.content_hash:
+    if content_hash(rows_path) != manifest.content_hash:
         raise UserError(
             "the rows were changed after they were written (content hash differs)",
-            file=path / "rows.jsonl",
+            file=rows_path,
             remedy="restore the file, or import the data again; artifacts are immutable",
         )
-    return manifest
+    with rows_path.open("rb") as file:
+        yield from parse_jsonl(file, record, rows_path)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -201,26 +194,12 @@ def read_manifest(path: Path) -> Manifest:
         raise row_error(error, manifest_path, None) from None
 
 
-def read_jsonl(path: Path, record: type[RecordT]) -> list[RecordT]:
-    """Read one record per line.
+def parse_jsonl(lines: Iterable[bytes], record: type[RecordT], path: Path) -> Iterator[RecordT]:
+    """One record per line; `path` is how errors name the file.
 
     Raises:
         UserError: names file, line and field of the first row that does not parse.
     """
-    with path.open("rb") as file:
-        return parse_jsonl(file, record, path)
-
-
-def parse_jsonl(lines: Iterable[bytes], record: type[RecordT], path: Path) -> list[RecordT]:
-    """Read one record per line; `path` is how errors name the file.
-
-    Raises:
-        UserError: names file, line and field of the first row that does not parse.
-    """
-    return list(_parsed(lines, record, path))
-
-
-def _parsed(lines: Iterable[bytes], record: type[RecordT], path: Path) -> Iterator[RecordT]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
