@@ -59,7 +59,7 @@ def use_cases_table(sets: Sets) -> Table:
 def predicted_table(sets: Sets) -> Table:
     """Shares of the use cases that were predicted in each set, of the prompts whose use case nobody gave."""
     found = {
-        name: [use_case for row in rows if (use_case := use_case_in(row, PREDICTED)) is not None]
+        name: [use_case for row in rows if row.use_case is None and (use_case := use_case_in(row, PREDICTED))]
         for name, rows in sets.items()
     }
     lines: Rows = [

@@ -36,25 +36,27 @@ class TextModel:
 
     names: tuple[str, ...]
     """What it tells apart, in the order of the columns of `probabilities`."""
+    columns: np.ndarray
+    """Features that the texts had which it learned from."""
     fitted: Any
 
     def probabilities(self, features: "csr_matrix") -> np.ndarray:
         """How likely each name is for each text, of shape (texts, names)."""
-        found: np.ndarray = self.fitted.predict_proba(features)
+        found: np.ndarray = self.fitted.predict_proba(features[:, self.columns])
         return found
 
 
 def features_of(texts: Sequence[str]) -> "csr_matrix":
     """Counts of words and of runs of characters, of shape (texts, 2 · `NUM_FEATURES`)."""
+    from scipy.sparse import hstack
     from sklearn.feature_extraction.text import HashingVectorizer  # imported here: it takes a second
-    from sklearn.pipeline import make_union
 
     kept = {"n_features": NUM_FEATURES, "norm": None, "alternate_sign": False}
     words = HashingVectorizer(token_pattern=r"\w+|[^\w\s]", **kept)
     runs = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), **kept)
     half = MAX_CHARACTERS // 2
     cut = [text[:half] + text[half:][-half:] for text in texts]
-    return make_union(words, runs).transform(cut).tocsr()
+    return hstack([words.transform(cut), runs.transform(cut)], format="csr")
 
 
 def fit(features: "csr_matrix", labels: Sequence[str], *, is_balanced: bool) -> TextModel:
@@ -71,8 +73,9 @@ def fit(features: "csr_matrix", labels: Sequence[str], *, is_balanced: bool) -> 
     if len(set(labels)) > 1:
         weight = "balanced" if is_balanced else None
         learner = LogisticRegression(C=STRENGTH, max_iter=2000, class_weight=weight)
-    fitted = make_pipeline(TfidfTransformer(sublinear_tf=True), learner).fit(features, list(labels))
-    return TextModel(tuple(map(str, fitted.classes_)), fitted)
+    columns = np.unique(features.indices)
+    fitted = make_pipeline(TfidfTransformer(sublinear_tf=True), learner).fit(features[:, columns], list(labels))
+    return TextModel(tuple(map(str, fitted.classes_)), columns, fitted)
 
 
 def out_of_fold(

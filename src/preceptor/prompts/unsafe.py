@@ -35,8 +35,8 @@ class UnsafeConfig(BaseConfig):
     scorer: str | None = "labels"
     """`labels` learns from the property `sensitive` of labeled prompts; `python:MODULE:FUNCTION` is a function of yours
     that gives each of a list of texts a score from 0 to 1; null flags nothing."""
-    threshold: float = Field(default=0.5, gt=0, le=1)
-    """Least score that is flagged."""
+    threshold: float = Field(default=0.4, gt=0, le=1)
+    """Least score that is flagged. A false alarm costs a labeler, a miss reaches one who did not agree to it."""
 
 
 @dataclass(frozen=True)

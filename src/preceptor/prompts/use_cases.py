@@ -59,6 +59,15 @@ class CrossValidated:
     """Accuracy of always saying the most frequent use case."""
     properties: Mapping[str, "PropertyFigures"]
 
+    def summary(self) -> dict[str, JsonValue]:
+        """The figures in short, for a manifest."""
+        properties: dict[str, JsonValue] = {
+            name: {"balanced_accuracy": round(one.balanced_accuracy, 4)} for name, one in self.properties.items()
+        }
+        accuracy = None if self.accuracy is None else round(self.accuracy.value, 4)
+        counts: dict[str, JsonValue] = {"num_labels": self.num_labels, "num_simulated": self.num_simulated}
+        return counts | {"accuracy": accuracy, "majority": self.majority, "properties": properties}
+
     def tables(self) -> list[Table]:
         """The confusion table and that of the properties; what has too few labels is said."""
         of_whom = f" ({self.num_simulated:,} of them simulated)" if self.num_simulated else ""
@@ -115,24 +124,26 @@ def chosen(given: Sequence[Labeled]) -> list[Labeled]:
     return sorted(order[:MAX_TRAINED], key=lambda one: one.id)
 
 
-def train(given: Sequence[Labeled]) -> Classifier:
-    """Learn from labels what can be learned from so many; in which order they come has no part in it."""
+def train(given: Sequence[Labeled]) -> Classifier | None:
+    """Learn from labels what can be learned from so many; None where that is nothing. Their order has no part in it."""
     rows = chosen(given)
+    parts = _learnable(rows)
+    if not parts:
+        return None
     features = features_of([one.text for one in rows])
-    found: dict[str, TextModel] = {}
-    for name, places, labels in _learnable(rows):
-        found[name] = fit(features[places], labels, is_balanced=name != USE_CASE)
+    found = {name: fit(features[places], labels, is_balanced=name != USE_CASE) for name, places, labels in parts}
     return Classifier(found.pop(USE_CASE, None), found)
 
 
 def cross_validate(given: Sequence[Labeled], seed: int) -> CrossValidated:
     """Measure what `train` learns by five folds with no user in two of them."""
     rows = chosen(given)
-    features = features_of([one.text for one in rows])
+    parts = _learnable(rows)
+    features = features_of([one.text for one in rows]) if parts else None
     confusion: dict[tuple[str, str], int] = {}
     accuracy = majority = None
     properties: dict[str, PropertyFigures] = {}
-    for name, places, labels in _learnable(rows):
+    for name, places, labels in parts:
         users = [rows[place].group for place in places]
         names, scores = out_of_fold(features[places], labels, users, seed, is_balanced=name != USE_CASE)
         predicted = [names[best] for best in scores.argmax(axis=1)]
