@@ -9,8 +9,10 @@ import pytest
 from preceptor.errors import UserError
 from preceptor.prompts.engine import Local, Ray, engine_named
 from preceptor.prompts.raw import SHARD
+from preceptor.records import Message, Prompt, write_artifact
 from tests.commands import preceptor
 from tests.prompts.test_build import hashes, rows, salted, save
+from tests.prompts.test_use_cases import labels
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own
 
@@ -22,6 +24,18 @@ def two_workers() -> Iterator[None]:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
+
+
+def add_labels(folder: Path) -> None:
+    """What labelers said of prompts, as the room exports it."""
+    labeled = [
+        Prompt(
+            id=row.id, messages=(Message(role="user", content=row.text),), user=row.user,
+            metadata={"labels": {"use_case": row.use_case, "properties": dict(row.properties), "labeler": "l1"}},
+        )
+        for row in labels()
+    ]  # fmt: skip
+    write_artifact(folder / "data" / "labels-prompts", labeled, "prompts", notes={"labeler_group": "training"})
 
 
 def whoami(number: int) -> tuple[int, int]:
@@ -46,12 +60,14 @@ def test_what_is_built_is_the_same(tmp_path: Path) -> None:
               for number, row in enumerate(asked[:60])]  # fmt: skip
     assert len(asked) > SHARD, "there is more than one shard"
     assert preceptor("prompts", "add", save(tmp_path / "a.jsonl", *asked), "-p", folder).code == 0
+    add_labels(folder)
     made = []
     for engine in ("local", "ray"):
         outcome = preceptor("prompts", "build", "-p", folder, "--engine", engine)
         assert outcome.code == 0, outcome.said
         made.append((hashes(folder), (folder / "artifacts" / "README.md").read_text(encoding="utf-8")))
     assert made[0] == made[1]
+    assert "| sensitive |" in made[0][1], "workers had what labels taught"
 
 
 def test_an_unknown_engine_is_named() -> None:
