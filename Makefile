@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs screenshots messages install browser postgresql bench-labeling clean
+.PHONY: quickstart test check docs screenshots messages install browser postgresql bench-labeling bench-prompts clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -50,6 +50,10 @@ postgresql:
 # 200 simulated labelers at once on SQLite and on PostgreSQL: about eight minutes, best on a machine that does nothing else.
 bench-labeling: install postgresql
 	$(BIN)/python -m benchmarks.labeling
+
+# Ten thousand to a million raw prompts: about an hour on two cores.
+bench-prompts: install
+	$(BIN)/python -m benchmarks.prompts.scale --ray
 
 clean:
 	rm -rf .venv quickstart build .pytest_cache .ruff_cache .mypy_cache

@@ -5,14 +5,24 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from sqlalchemy import create_engine, text
 
 from preceptor.errors import UserError
+from preceptor.labeling.export import export_from
+from preceptor.pipeline.adding import add_files
 from preceptor.pipeline.verifying import Finding, verify
-from preceptor.records import write_artifact
+from preceptor.records import Ranking, read_artifact, read_manifest, write_artifact
 from preceptor.records.artifacts import content_hash
 from preceptor.records.withdrawn import FILE
+from preceptor.runs.checkpoint import CheckpointStore
 from preceptor.runs.lineage import model_hash
+from preceptor.store import Database
+from preceptor.store.checking import APPEND_ONLY
+from preceptor.store.database import parse_url
 from tests.commands import preceptor
+from tests.labeling.labeled import add_labeled
+from tests.labeling.people import add_people
 from tests.planted import demonstrations
 
 
@@ -124,7 +134,7 @@ def test_an_unfinished_stage_is_no_damage(project: Path) -> None:
     (stage(project, "ppo") / "stage.json").unlink()
     verified = verify(project)
     assert verified.findings == []
-    assert verified.counts["unfinished stages, which were passed over"] == 1
+    assert verified.counts["unfinished stages"] == 1
 
 
 def test_a_stage_whose_marker_is_damaged_is_named(project: Path) -> None:
@@ -156,3 +166,194 @@ def test_a_project_without_models_can_be_verified(tmp_path: Path) -> None:
     write_artifact(tmp_path / "data" / "mine", demonstrations(3), "demonstrations")
     verified = verify(tmp_path)
     assert (verified.counts["artifacts"], verified.counts["rows"], verified.findings) == (1, 3, [])
+
+
+# ── checkpoints of stages that are not finished ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A project with a stage that was stopped after two checkpoints."""
+    directory = tmp_path / "work" / "ppo-0123456789" / "run" / "checkpoints"
+    store = CheckpointStore(directory)
+    for step in (20, 40):
+        store.save(step, {"weight": torch.full((4,), float(step))}, {"step": step})
+    return tmp_path
+
+
+def test_checkpoints_of_an_unfinished_stage_are_checked(stopped: Path) -> None:
+    verified = verify(stopped)
+    assert verified.findings == []
+    assert (verified.counts["unfinished stages"], verified.counts["checkpoints"]) == (1, 2)
+    said = preceptor("verify", "--project", stopped)
+    assert "1 unfinished stages, 2 checkpoints" in said.said
+
+
+def test_a_damaged_checkpoint_is_named_with_what_becomes_of_it(stopped: Path) -> None:
+    directory = stopped / "work" / "ppo-0123456789" / "run" / "checkpoints"
+    (directory / "step-000040" / "state.json").write_text("{}")
+    (directory / "step-000020" / "manifest.json").unlink()
+    assert {name: problem for name, (_, problem) in found(stopped).items()} == {
+        "work/ppo-0123456789/run/checkpoints/step-000020": "manifest.json is missing",
+        "work/ppo-0123456789/run/checkpoints/step-000040": "state.json was changed after it was written",
+    }
+    said = preceptor("verify", "--project", stopped)
+    assert said.code == 1
+    assert "goes on from the one before it or from the start" in said.said
+    assert (directory / "step-000040").exists(), "to verify changes nothing"
+
+
+# ── the store ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def labeled(tmp_path: Path, store_url: str) -> tuple[Path, str]:
+    """A project and its store, on each backend: work of people, a correction, an export, raw prompts."""
+    database = Database.open(store_url)
+    add_people(database)
+    add_labeled(database)
+    database.close()
+    export_from(tmp_path, store_url, "artifacts", None)
+    rows = "".join(json.dumps({"prompt": f"Question {number}?", "user": "ann"}) + "\n" for number in range(40))
+    (tmp_path / "asked.jsonl").write_text(rows)
+    add_files(tmp_path, [tmp_path / "asked.jsonl"], lambda text: None, store=store_url)
+    return tmp_path, store_url
+
+
+def spoil(url: str, *statements: str) -> None:
+    """Change a store behind its back, as somebody with the database's password can."""
+    engine = create_engine(parse_url(url))
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def without_promises(url: str, table: str) -> tuple[str, ...]:
+    """Statements that take away what keeps the rows of a table."""
+    if url.startswith("sqlite"):
+        return tuple(f"DROP TRIGGER {table}_no_{verb}" for verb in ("UPDATE", "DELETE"))
+    return (f"DROP TRIGGER {table}_append_only ON {table}",)
+
+
+def of_store(place: tuple[Path, str]) -> dict[str, tuple[str, str]]:
+    """What is wrong, by what stands after the store's name."""
+    return {
+        one.file.rpartition(", ")[2]: (one.expected, one.found)
+        for one in verify(*place).findings
+        if "trigger" not in one.expected
+    }
+
+
+def test_a_store_that_nobody_touched_is_whole(labeled: tuple[Path, str]) -> None:
+    verified = verify(*labeled)
+    assert verified.findings == []
+    assert (verified.counts["stores"], verified.counts["raw prompts"]) == (1, 40)
+    assert verified.counts["answers of labelers"] > 10
+
+
+def test_changed_raw_prompts_are_counted_and_named(labeled: tuple[Path, str]) -> None:
+    project, url = labeled
+    spoil(url, "UPDATE prompts SET source = 'elsewhere' WHERE line <= 7")
+    (finding,) = verify(*labeled).findings
+    assert finding.file.endswith("prompts")
+    assert finding.found.startswith("7 of 40 are not: ")
+    assert finding.found.count(", ") == 5
+    said = preceptor("verify", "--project", project, "--store", url)
+    assert said.code == 1
+    assert "bring the store back from a backup" in said.said
+
+
+def test_a_raw_prompt_that_is_no_json_is_named(tmp_path: Path) -> None:
+    """PostgreSQL takes no such row."""
+    spoil(f"sqlite:///{own_store(tmp_path)}", "UPDATE prompts SET messages = '[{' WHERE line = 1")
+    assert found(tmp_path)["labeling/labels.db, prompts"][0] == "rows of JSON"
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_a_table_that_can_be_changed_is_named(labeled: tuple[Path, str], table: str) -> None:
+    spoil(labeled[1], *without_promises(labeled[1], table))
+    findings = verify(*labeled).findings
+    assert {one.file.rpartition(", ")[2] for one in findings} == {table}
+    assert all("keeps its rows from being changed" in one.expected for one in findings)
+
+
+def test_an_answer_that_was_removed_is_missed_by_its_item(labeled: tuple[Path, str]) -> None:
+    url = labeled[1]
+    which = "SELECT max(id) FROM answers WHERE status = 'counted' AND id NOT IN (SELECT revises_id FROM answers"
+    which += " WHERE revises_id IS NOT NULL)"
+    removed = f"DELETE FROM exported_answers WHERE answer_id = ({which})", f"DELETE FROM answers WHERE id = ({which})"
+    spoil(url, *without_promises(url, "answers"), *without_promises(url, "exported_answers"), *removed)
+    (expected, num) = of_store(labeled)["answers"]
+    assert "that count for item" in expected
+    assert int(num) == int(expected.split()[0]) - 1
+
+
+def test_a_correction_of_somebody_else_s_answer_is_named(labeled: tuple[Path, str]) -> None:
+    url = labeled[1]
+    last = "SELECT max(id) FROM answers WHERE status = 'counted'"
+    spoil(url, *without_promises(url, "answers"),
+          f"UPDATE answers SET status = 'revision', revises_id = 1 WHERE id = ({last})")  # fmt: skip
+    findings = [one for one in verify(*labeled).findings if "an earlier answer of the same labeler" in one.expected]
+    assert [one.found for one in findings] == ["answer 1"]
+
+
+def test_a_version_of_a_guideline_that_is_gone_is_missed(labeled: tuple[Path, str]) -> None:
+    url = labeled[1]
+    add = "INSERT INTO guidelines (name, version, text, note, created_at) VALUES ('g', {}, 'x', '', 0)"
+    spoil(url, *(add.format(number) for number in (1, 2, 3)))
+    assert of_store(labeled) == {}
+    spoil(url, *without_promises(url, "guidelines"), "DELETE FROM guidelines WHERE name = 'g' AND version = 2")
+    assert of_store(labeled) == {"guidelines": ("3 versions of 'g'", "2")}
+
+
+def test_an_export_that_was_written_anew_is_not_what_the_store_noted(labeled: tuple[Path, str]) -> None:
+    """Rows and manifest fit each other; only the store knows better."""
+    path = labeled[0] / "data" / "labels-rankings"
+    kept = read_artifact(path, Ranking)
+    write_artifact(path, kept.rows[1:], "rankings", notes=kept.manifest.notes)
+    assert of_store(labeled) == {
+        "data/labels-rankings/manifest.json": (kept.manifest.content_hash, read_manifest(path).content_hash)
+    }
+
+
+def own_store(project: Path) -> Path:
+    """The store in a project's folder, with raw prompts in it."""
+    (project / "asked.jsonl").write_text("".join(f'{{"prompt": "Question {number}?"}}\n' for number in range(400)))
+    add_files(project, [project / "asked.jsonl"], lambda text: None)
+    return project / "labeling" / "labels.db"
+
+
+def test_a_row_that_points_nowhere_is_named(tmp_path: Path) -> None:
+    spoil(f"sqlite:///{own_store(tmp_path)}", "DELETE FROM prompt_files")
+    findings = verify(tmp_path).findings
+    assert len(findings) == 400
+    assert {one.file for one in findings} == {"labeling/labels.db, prompts"}
+    assert findings[0].expected == "a row of prompt_files for row 1 to point at"
+
+
+def test_a_damaged_file_is_named_and_nothing_else_is_said_of_it(tmp_path: Path) -> None:
+    path = own_store(tmp_path)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 8192)
+    findings = verify(tmp_path).findings
+    assert {one.file for one in findings} == {"labeling/labels.db"}
+    assert all("from a backup" in one.remedy for one in findings)
+    path.write_bytes(b"no store at all " * 100)
+    (finding,) = verify(tmp_path).findings
+    assert "not a database" in finding.found
+    assert "from a backup" in finding.remedy
+
+
+def test_a_store_of_another_version_is_not_looked_through_and_not_changed(tmp_path: Path) -> None:
+    url = f"sqlite:///{own_store(tmp_path)}"
+    spoil(url, "UPDATE alembic_version SET version_num = '9999'")
+    (finding,) = verify(tmp_path).findings
+    assert (finding.file, finding.found) == ("labeling/labels.db", "the store is of another version")
+
+
+def test_a_store_that_was_named_must_be_there(labeled: tuple[Path, str]) -> None:
+    with pytest.raises(UserError, match="there is no store"):
+        verify(labeled[0], f"sqlite:///{labeled[0]}/mistyped.db")
+    assert not (labeled[0] / "mistyped.db").exists()

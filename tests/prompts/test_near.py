@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
+from preceptor.prompts import near
 from preceptor.prompts.near import Bands, Sets, buckets_of, jaccard, near_duplicates
 from preceptor.prompts.texts import shingles
 
@@ -27,6 +28,21 @@ def texts(num: int, seed: int) -> list[str]:
     return [" ".join(words) for words in made]
 
 
+def one_template(num: int, seed: int) -> list[str]:
+    """Texts that share 40 words and have 15 of their own, many of them more alike than that: an edit apart."""
+    generator = np.random.default_rng(seed)
+    frame = [f"frame{number}" for number in range(40)]
+    made: list[list[str]] = []
+    for _ in range(num):
+        if made and generator.random() < 0.3:
+            words = list(made[int(generator.integers(len(made)))])
+            words[int(generator.integers(len(frame), len(words)))] = str(generator.choice(WORDS))
+        else:
+            words = [*frame, *(str(word) for word in generator.choice(WORDS, size=15))]
+        made.append(words)
+    return [" ".join(words) for words in made]
+
+
 def brute_force(sets: list[np.ndarray], threshold: float) -> dict[int, int]:
     """The same rule, over all pairs: a row goes when it is near an earlier one that is kept."""
     rows = np.repeat(np.arange(len(sets)), [len(one) for one in sets])
@@ -43,6 +59,16 @@ def brute_force(sets: list[np.ndarray], threshold: float) -> dict[int, int]:
         if len(likes):
             found[row] = int(likes[0])
     return found
+
+
+def test_in_a_template_the_near_ones_are_found_though_all_are_much_alike() -> None:
+    sets = [shingles(text, 3) for text in one_template(1500, 1)]
+    truth = brute_force(sets, 0.8)
+    buckets = buckets_of(Bands().of(sets))
+    assert np.bincount(buckets[buckets >= 0]).max() > 3 * near.MOST_MET, "some buckets are larger than what is compared"
+    found = near_duplicates(buckets, Sets.of(sets), 0.8)
+    assert len(truth) > 300
+    assert len(set(truth) & set(found)) >= 0.995 * len(truth)
 
 
 @pytest.mark.parametrize("threshold", [0.8, 0.9])

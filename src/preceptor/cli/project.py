@@ -157,11 +157,11 @@ def lineage(
 
 
 @app.command()
-def verify(project: ProjectOption = Path(".")) -> None:
-    """Hash all artifacts and models again, and name what was changed or lost."""
+def verify(project: ProjectOption = Path("."), store: StoreOption = None) -> None:
+    """Hash all artifacts and models again, look through the store, and name what was changed or lost."""
     from preceptor.pipeline.verifying import verify as verify_project
 
-    verified = verify_project(project)
+    verified = verify_project(project, store)
     typer.echo("\n".join(verified.lines()))
     if verified.findings:
         raise typer.Exit(CHANGED)

@@ -1,4 +1,4 @@
-"""`preceptor verify`: everything that a project knows the hash of, hashed again."""
+"""`preceptor verify`: everything that a project knows the hash of, hashed again; and whether its store is whole."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,14 +6,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
+
 from preceptor.errors import UserError
+from preceptor.labeling.project import FOLDER, store_url
 from preceptor.pipeline.memory import artifact_folders, check_project, read_stage, stage_folders
+from preceptor.prompts.adding import changed_prompts
 from preceptor.records import Manifest, read_manifest
 from preceptor.records.artifacts import content_hash
 from preceptor.records.withdrawn import Withdrawn
+from preceptor.runs.checkpoint import checkpoints_in, damage_of
 from preceptor.runs.lineage import hash_of_files, model_files
+from preceptor.store import RawPrompt
+from preceptor.store.checking import damages
+from preceptor.store.copying import reading
+from preceptor.store.database import check_file, parse_url
+from preceptor.store.tables import Answer, Export
 
 NOTHING = "nothing"
+REMEDIES = {
+    "data": "bring it back from a copy; or remove it, and import, export or build it again",
+    "artifacts": "remove it: the command that made it makes it again",
+    "todo": "remove it: `preceptor run` makes it again",
+    "work": "remove the stage's folder in work/: `preceptor run` makes it again",
+    "latest": "`preceptor run` points it at the present work again",
+}
+"""What to do about a file of a project, by the folder that it is in."""
+BACKUP = "stop the server and bring the store back from a backup (`preceptor store backup` makes them)"
+NUM_NAMED = 5
+"""Changed raw prompts whose keys are named; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +47,14 @@ class Finding:
     found: str
     needed_by: tuple[str, ...] = ()
     """Where else it is known from: what was made from it."""
+    remedy: str = ""
+    """What to do; where nothing is said, what its folder says."""
 
     def __str__(self) -> str:
         word = "lost" if self.found == NOTHING else "changed"
         lines = [f"{word}: {self.file}", f"  expected {self.expected}", f"  found    {self.found}"]
-        return "\n".join(lines + ([f"  made from it: {', '.join(self.needed_by)}"] if self.needed_by else []))
+        lines += [f"  made from it: {', '.join(self.needed_by)}"] if self.needed_by else []
+        return "\n".join([*lines, f"  → {self.remedy or REMEDIES[self.file.partition('/')[0]]}"])
 
 
 @dataclass
@@ -49,16 +74,18 @@ class Verified:
         yield f"{len(self.findings):,} changed or lost" if self.findings else "nothing was changed or lost"
 
 
-def verify(project: Path) -> Verified:
-    """Hash every artifact, and every file of every finished stage, and compare with what was written down.
+def verify(project: Path, store: str | None = None) -> Verified:
+    """Hash every artifact, every file of every finished stage and every checkpoint of the others, and compare with what
+    was written down; look through the store.
 
     Raises:
-        UserError: it is no project.
+        UserError: it is no project, or there is no such store.
     """
     check_project(project)
     verified = Verified(Counter(dict.fromkeys(("artifacts", "rows", "stages", "files of stages", "models"), 0)))
     contents: dict[str, str] = {}
     sources: dict[str, Mapping[str, str]] = {}
+    releases: dict[str, tuple[Any, str]] = {}
     for folder in artifact_folders(project):
         place = folder.relative_to(project).as_posix()
         manifest = _artifact(verified, folder, place)
@@ -66,6 +93,8 @@ def verify(project: Path) -> Verified:
             contents[place] = manifest.content_hash
             noted: Any = manifest.notes.get("sources", {})
             sources[place] = noted
+            if "release" in manifest.notes:
+                releases[place] = manifest.notes["release"], manifest.content_hash
     for folder in stage_folders(project):
         place = folder.relative_to(project).as_posix()
         stage = _stage(verified, folder, place)
@@ -75,6 +104,7 @@ def verify(project: Path) -> Verified:
     _sources(verified, project, sources, contents)
     _links(verified, project)
     _tombstones(verified, project)
+    _store(verified, project, store, releases)
     return verified
 
 
@@ -102,7 +132,8 @@ def _stage(verified: Verified, folder: Path, place: str) -> dict[str, Any] | Non
         verified.findings.append(Finding(f"{place}/stage.json", "what a stage says of itself", error.problem))
         return None
     if stage is None:
-        verified.counts["unfinished stages, which were passed over"] += 1
+        verified.counts["unfinished stages"] += 1
+        _checkpoints(verified, folder / "run" / "checkpoints", f"{place}/run/checkpoints")
         return None
     verified.counts["stages"] += 1
     expected, found = stage.get("files", {}), {}
@@ -118,6 +149,16 @@ def _stage(verified: Verified, folder: Path, place: str) -> dict[str, Any] | Non
         files = {name: found[f"model/{name}"] for name in model_files(folder / "model")}
         _compare(verified, f"{place}/model", stage["facts"]["hash"], hash_of_files(files) if files else NOTHING)
     return stage
+
+
+def _checkpoints(verified: Verified, directory: Path, place: str) -> None:
+    """Those from which an unfinished stage would go on."""
+    for step, path in checkpoints_in(directory).items():
+        verified.counts["checkpoints"] += 1
+        damage = damage_of(step, path)
+        if damage is not None and path.exists():  # a run that goes on right now removes those that are too old
+            remedy = "nothing: `preceptor run` passes it over, and goes on from the one before it or from the start"
+            verified.findings.append(Finding(f"{place}/{path.name}", "a whole checkpoint", damage, remedy=remedy))
 
 
 def _files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
@@ -152,7 +193,57 @@ def _tombstones(verified: Verified, project: Path) -> None:
     try:
         verified.counts["tombstones"] += len(Withdrawn.of(project).kept.stones)
     except UserError as error:
-        verified.findings.append(Finding(Path(str(error.file)).name, "tombstones", error.problem))
+        name, remedy = Path(str(error.file)).name, str(error.remedy)
+        verified.findings.append(Finding(name, "tombstones", error.problem, remedy=remedy))
+
+
+def _store(verified: Verified, project: Path, store: str | None, releases: Mapping[str, tuple[Any, str]]) -> None:
+    url = parse_url(store_url(project, store))
+    if store is None and not Path(str(url.database)).exists():
+        return
+    if url.drivername == "sqlite":
+        check_file(url)
+    place = f"{FOLDER}/labels.db" if store is None else url.render_as_string().replace("+psycopg", "")
+    verified.counts["stores"] += 1
+    try:
+        with reading(url) as connection:
+            for damage in damages(connection):
+                _damaged(verified, f"{place}, {damage.table}" if damage.table else place, damage.expected, damage.found)
+            _raw_prompts(verified, place, connection)
+            _releases(verified, connection, releases)
+            verified.counts["answers of labelers"] += connection.scalar(select(func.count(Answer.id))) or 0
+    except DBAPIError as error:
+        _damaged(verified, place, "a store that can be read", str(error.orig))
+    except UserError as error:
+        finding = Finding(place, "a store that can be read", error.problem, remedy=str(error.remedy))
+        verified.findings.append(finding)
+
+
+def _raw_prompts(verified: Verified, place: str, connection: Connection) -> None:
+    num = connection.scalar(select(func.count(RawPrompt.key))) or 0
+    verified.counts["raw prompts"] += num
+    try:
+        changed = list(changed_prompts(connection))
+    except ValueError as error:
+        _damaged(verified, f"{place}, prompts", "rows of JSON", str(error))
+        return
+    if changed:
+        named = ", ".join(changed[:NUM_NAMED]) + (", …" if len(changed) > NUM_NAMED else "")
+        found = f"{len(changed):,} of {num:,} are not: {named}"
+        _damaged(verified, f"{place}, prompts", "rows that are what their keys say", found)
+
+
+def _releases(verified: Verified, connection: Connection, releases: Mapping[str, tuple[Any, str]]) -> None:
+    """What was exported is what the store says of it: rows and manifest may have been written anew together."""
+    # The hash is empty where an export was stopped just after it wrote the artifact.
+    exports = connection.execute(select(Export).where(Export.content_hash != ""))
+    noted = {(one.id, f"data/{one.name}"): one.content_hash for one in exports}
+    for place, (number, content) in releases.items():
+        _compare(verified, f"{place}/manifest.json", noted.get((number, place), content), content)
+
+
+def _damaged(verified: Verified, place: str, expected: str, found: str) -> None:
+    verified.findings.append(Finding(place, expected, found, remedy=BACKUP))
 
 
 def _compare(verified: Verified, file: str, expected: str, found: str) -> None:

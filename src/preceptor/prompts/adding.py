@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.orm import Session
 
 from preceptor.errors import UserError
@@ -23,6 +23,8 @@ NUM_LINES = 5
 """Lines of refused rows that are remembered for each reason."""
 SALT = "prompts.salt"
 """Name of the setting that holds the project's salt."""
+CONTENT = ("user", "source", "use_case", "messages", "details")
+"""What makes a prompt this prompt and no other: its key is the hash of these columns."""
 
 
 class Given(Protocol):
@@ -85,6 +87,14 @@ def add_prompts(database: Database, source: Source, rows: Iterable[Given], *, sk
     with database.write() as session:
         session.get_one(PromptFile, file.id).is_done = True
     return added
+
+
+def changed_prompts(connection: Connection) -> Iterator[str]:
+    """Keys of those raw prompts in the store that are not what their keys say."""
+    columns = (getattr(RawPrompt, name) for name in ("key", *CONTENT))
+    for key, *content in connection.execute(select(*columns).execution_options(yield_per=BATCH)):
+        if canonical_hash(dict(zip(CONTENT, content, strict=True))) != key:
+            yield key
 
 
 def project_salt(session: Session) -> str:
@@ -171,7 +181,7 @@ def json_of(prompt: Prompt, salt: str, source: str | None) -> dict[str, Any]:
     user = None if prompt.user is None else pseudonym_of_user(salt, prompt.user)
     return {
         "user": user,
-        "source": source or prompt.source,
+        "source": (source or prompt.source).replace("\0", "\ufffd"),
         "use_case": prompt.use_case,
         "messages": [
             {"role": message.role, "content": message.content.replace("\0", "\ufffd")} for message in prompt.messages

@@ -1,5 +1,6 @@
 """Who does the work on the shards of raw prompts: this process, or the workers of a Ray cluster."""
 
+import logging
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
@@ -41,7 +42,8 @@ class Ray:
             raise UserError("Ray is not installed", remedy="`pip install 'preceptor[ray]'`") from None
         self._ray = ray
         if not ray.is_initialized():
-            ray.init(log_to_driver=False, include_dashboard=False)
+            ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # the build tells how far it is
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False

@@ -38,7 +38,7 @@ def language_of(text: str) -> Language:
     """The language that most of a text's beginning is in; `und` where it has no letter."""
     read = text[:MOST_READ]
     letters = [sign for sign in read if sign.isalpha()]
-    by_script = _of_script(letters)
+    by_script = LANGUAGE_OF_SCRIPT["LATIN"] if letters and read.isascii() else _of_script(letters)
     if not letters or (len(letters) < SHORT and by_script != "en"):
         return Language(by_script, "script")
     likely = _model().rank(read)
@@ -55,6 +55,7 @@ def _of_script(letters: list[str]) -> str:
     return "ja" if codes["ja"] else codes.most_common(1)[0][0]
 
 
+@cache
 def _script(letter: str) -> str:
     return unicodedata.name(letter, "").partition(" ")[0]
 

@@ -26,6 +26,33 @@ class Checkpoint:
     scalars: JsonValue
 
 
+def checkpoints_in(directory: Path) -> dict[int, Path]:
+    """The folders of all checkpoints, damaged or not, by their steps, in order."""
+    if not directory.is_dir():
+        return {}
+    paths = {path.name.removeprefix(PREFIX): path for path in directory.glob(f"{PREFIX}*")}
+    return {int(name): paths[name] for name in sorted((name for name in paths if name.isdecimal()), key=int)}
+
+
+def damage_of(step: int, path: Path) -> str | None:
+    """What is wrong with a checkpoint, in a few words; None when its bytes are those that were written."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        hashes = dict(manifest["sha256"])
+        if manifest["step"] != step or set(hashes) != {"state.safetensors", "state.json"}:
+            return "manifest.json is of another checkpoint"
+    except FileNotFoundError:
+        return "manifest.json is missing"
+    except (ValueError, KeyError, TypeError):
+        return "manifest.json cannot be read"
+    for name, expected in hashes.items():
+        if not (path / name).is_file():
+            return f"{name} is missing"
+        if content_hash(path / name) != expected:
+            return f"{name} was changed after it was written"
+    return None
+
+
 class CheckpointStore:
     """The newest `keep` checkpoints in a folder: `step-000040/` with `state.safetensors`, `state.json` and hashes."""
 
@@ -38,10 +65,7 @@ class CheckpointStore:
 
     def steps(self) -> list[int]:
         """Steps that have a checkpoint, damaged or not, in order."""
-        if not self.directory.is_dir():
-            return []
-        names = (path.name.removeprefix(PREFIX) for path in self.directory.glob(f"{PREFIX}*"))
-        return sorted(int(name) for name in names if name.isdecimal())
+        return list(checkpoints_in(self.directory))
 
     def save(self, step: int, tensors: Mapping[str, Tensor], scalars: JsonValue) -> Path:
         """Write a checkpoint, then drop those that are too old or come after it (damaged ones that a resume went past).
@@ -66,7 +90,7 @@ class CheckpointStore:
         """The newest undamaged checkpoint (None if there is none) and a sentence for each damaged one passed over."""
         notes: list[str] = []
         for step in reversed(self.steps()):
-            damage = self._damage(step)
+            damage = damage_of(step, self._path(step))
             if damage is None:
                 return self._read(step), notes
             notes.append(f"checkpoint {self._path(step)} is damaged ({damage}) and is not used")
@@ -80,25 +104,6 @@ class CheckpointStore:
 
     def _path(self, step: int) -> Path:
         return self.directory / f"{PREFIX}{step:06d}"
-
-    def _damage(self, step: int) -> str | None:
-        """What is wrong with a checkpoint, in a few words; None when its bytes are those that were written."""
-        path = self._path(step)
-        try:
-            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-            hashes = dict(manifest["sha256"])
-            if manifest["step"] != step or set(hashes) != {"state.safetensors", "state.json"}:
-                return "manifest.json is of another checkpoint"
-        except FileNotFoundError:
-            return "manifest.json is missing"
-        except (ValueError, KeyError, TypeError):
-            return "manifest.json cannot be read"
-        for name, expected in hashes.items():
-            if not (path / name).is_file():
-                return f"{name} is missing"
-            if content_hash(path / name) != expected:
-                return f"{name} was changed after it was written"
-        return None
 
     def _read(self, step: int) -> Checkpoint:
         path = self._path(step)

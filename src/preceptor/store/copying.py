@@ -47,7 +47,7 @@ def copy_store(url: str, to: str) -> str:
         check_file(source)
     was_there = target.drivername != "sqlite" or Path(str(target.database)).exists()
     try:
-        with _reading(source) as connection, _writing(target) as copy:
+        with reading(source) as connection, _writing(target) as copy:
             digests = _copy(connection, copy)
     except BaseException:
         if not was_there:
@@ -59,7 +59,7 @@ def copy_store(url: str, to: str) -> str:
 
 
 @contextmanager
-def _reading(url: URL) -> Iterator[Connection]:
+def reading(url: URL) -> Iterator[Connection]:
     """One state of a store that is there, whatever is written meanwhile."""
     with _connection(url) as connection:
         if url.drivername != "sqlite":

@@ -173,9 +173,9 @@ def unreachable(url: URL, error: DBAPIError) -> UserError:
     """What a database answered, for people."""
     reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
     if url.drivername == "sqlite":
-        return UserError(
-            f"cannot open the store: {reason}", file=url.database, remedy="name a file that you may write to"
-        )
+        is_damaged = getattr(error.orig, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        remedy = "name a file that you may write to" + (", or bring it back from a backup" if is_damaged else "")
+        return UserError(f"cannot open the store: {reason}", file=url.database, remedy=remedy)
     place = url.render_as_string(hide_password=True).replace("+psycopg", "")
     return UserError(
         f"cannot reach the store at {place}: {reason}",
