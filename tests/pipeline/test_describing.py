@@ -116,7 +116,7 @@ def label(store: Database, labeler: Labeler, stage: Stage, num: int) -> None:
 
 def test_labels_teach_the_build_and_its_flags_go_to_who_agreed(project: Path, store: Database) -> None:
     said = build(project)
-    assert "Use cases are not predicted: 0 labels are too few (50 are needed)" in said
+    assert "Use cases are not predicted: 0 labels are too few; 50 are needed" in said
     assert "too few labels to learn from, so only what labelers called sensitive is flagged" in said
     before, _ = pool(project)
     assert all(row.metadata == {} and row.use_case is None for row in before.values())

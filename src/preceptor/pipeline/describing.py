@@ -40,7 +40,9 @@ class Described:
         """What was predicted, how far to trust it, and what was flagged."""
         tables = [] if self.measured is None else self.measured.tables()
         if self.beyond.classifier is not None:
-            tables += [predicted_table(sets), properties_table(sets)]
+            tables.append(predicted_table(sets))
+        if self.beyond.given:
+            tables.append(properties_table(sets))
         if self.beyond.screen is not None:
             tables.append(unsafe_table(sets, _by_what(self.beyond.screen)))
         return tables
@@ -54,23 +56,21 @@ def describe(recipe: Recipe, imported: Imported, database: Database, decisions: 
     """
     labels = imported.labeled()
     given = labeled_prompts(labels)
-    known = {one.id: one for one in _came_with(database, decisions)} | given
-    is_needed = bool(given) or lacks_use_case(database)
-    classifier = train(list(known.values())) if is_needed else None
-    measured = cross_validate(list(known.values()), recipe.seed) if is_needed else None
+    is_lacking = lacks_use_case(database)
+    came = _came_with(database, decisions) if is_lacking else {}
+    known = list((came | given).values())
+    classifier = train(known)
+    measured = cross_validate(known, recipe.seed) if given or is_lacking else None
     learned = None if classifier is None else classifier.properties.get(SENSITIVE)
     beyond = Beyond(given, classifier, screen_of(recipe.prompts.build.unsafe, learned))
     return Described(beyond, measured, imported.sources(labels))
 
 
-def _came_with(database: Database, decisions: Decisions) -> list[Labeled]:
-    """Some prompts of the data that came with a use case, each text once; by their keys, which are hashes."""
-    if not lacks_use_case(database):
-        return []
+def _came_with(database: Database, decisions: Decisions) -> dict[str, Labeled]:
+    """Prompts of the data that came with a use case, by their ids: of many those with the least keys, by chance."""
     kept = (row for row in with_use_case(database) if decisions.keeps(row.key))
-    return [
-        came_with(prompt_id(row.key), row.messages, row.user, str(row.use_case)) for row in islice(kept, MAX_TRAINED)
-    ]
+    few = islice(kept, MAX_TRAINED)
+    return {(id := prompt_id(row.key)): came_with(id, row.messages, row.user, str(row.use_case)) for row in few}
 
 
 def _by_what(screen: Screen) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
@@ -107,8 +107,8 @@ class Screen:
             scorer, score = "labeler", float(said)
         if score < self.threshold:
             return prompt
-        metadata = {**prompt.metadata, UNSAFE: {"score": round(score, 4), "scorer": scorer}}
-        return prompt.model_copy(update={"metadata": metadata})
+        found: dict[str, JsonValue] = {"score": round(score, 4), "scorer": scorer}
+        return prompt.model_copy(update={"metadata": {**prompt.metadata, UNSAFE: found}})
 
 
 def screen_of(config: UnsafeConfig, learned: TextModel | None) -> Screen | None:

@@ -12,12 +12,24 @@ import numpy as np
 from pydantic import JsonValue
 
 from preceptor.prompts.labeled import LABELS, PREDICTED, Labeled, properties_in
-from preceptor.prompts.tables import Table
-from preceptor.prompts.text_model import MIN_LABELS, NO, YES, TextModel, features_of, fit, is_enough, out_of_fold
+from preceptor.prompts.tables import Rows, Table
+from preceptor.prompts.text_model import (
+    MIN_EACH,
+    MIN_LABELS,
+    NO,
+    NUM_FOLDS,
+    YES,
+    TextModel,
+    features_of,
+    fit,
+    is_enough,
+    out_of_fold,
+)
 from preceptor.prompts.texts import whole_text
 from preceptor.records import USE_CASES, Prompt
 from preceptor.stats.intervals import Interval, cluster_bootstrap
 
+NEEDED = f"{MIN_LABELS} are needed, and two {{}} with {MIN_EACH} of them by {NUM_FOLDS} users"
 MAX_TRAINED = 4_000
 """Labels that are learned from; of more a few are drawn by a hash of the prompts, those of labelers first."""
 
@@ -76,10 +88,12 @@ class CrossValidated:
 
     def _confusion_table(self, measured: str) -> Table:
         if self.accuracy is None or self.majority is None:
-            title = f"Use cases are not predicted: {self.num_labels:,} labels are too few ({MIN_LABELS} are needed)"
+            title = f"Use cases are not predicted: {self.num_labels:,} labels are too few; {NEEDED.format('use cases')}"
             return Table(title, ("given", "predicted"), [])
         names = [name for name in USE_CASES if any(name in pair for pair in self.confusion)]
-        rows = [(given, *(f"{self.confusion.get((given, predicted), 0):,}" for predicted in names)) for given in names]
+        rows: Rows = [
+            (given, *(f"{self.confusion.get((given, predicted), 0):,}" for predicted in names)) for given in names
+        ]
         title = (
             f"Use cases given (rows) and predicted (columns), {measured}: accuracy {shown(self.accuracy)} %; always "
             f"“{self.most_frequent}” has {100 * self.majority:.1f} %"
@@ -94,13 +108,13 @@ class CrossValidated:
 
     def _properties_table(self, measured: str) -> Table:
         head = ("property", "yes", "no", "found of yes, %", "found of no, %", "balanced accuracy, %")
-        rows = [
+        rows: Rows = [
             (name, f"{one.num_yes:,}", f"{one.num_no:,}", shown(one.of_yes), shown(one.of_no),
              f"{100 * one.balanced_accuracy:.1f}")
             for name, one in self.properties.items()
         ]  # fmt: skip
-        title = f"Properties predicted, {measured}; 50 % is chance" if rows else "No property has labels enough"
-        return Table(title, head, rows)
+        title = f"Properties predicted, {measured}; 50 % is chance"
+        return Table(title if rows else f"No property is predicted; {NEEDED.format('answers')}", head, rows)
 
 
 @dataclass(frozen=True)
