@@ -7,6 +7,7 @@ from preceptor.prompts.tables import (
     predicted_table,
     properties_table,
     sizes_table,
+    taught_table,
     unsafe_table,
     use_cases_table,
 )
@@ -66,6 +67,7 @@ def test_what_is_predicted_is_counted_apart_and_only_where_nobody_said() -> None
     assert rows["chat"] == ("50.0 %", "–")
     assert rows["rewrite"] == ("50.0 %", "–")
     assert rows["predicted"] == ("2", "0")
+    assert taught_table(DESCRIBED, {"labeler": 7}).rows == [("customer", "0", "2"), ("labeler", "7", "0")]
     table = properties_table(DESCRIBED)
     assert table.title.endswith("(like Table 7), 1 of them labeled by simulated labelers")
     assert table.rows == [("ambiguous", "0", "–", "1", "0.0 %"), ("sensitive", "2", "50.0 %", "1", "100.0 %")]

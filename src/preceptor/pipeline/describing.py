@@ -11,7 +11,7 @@ from preceptor.prompts.labeled import Labeled, came_with, labeled_prompts
 from preceptor.prompts.making import Beyond, Made
 from preceptor.prompts.raw import lacks_use_case, with_use_case
 from preceptor.prompts.steps import Decisions, prompt_id
-from preceptor.prompts.tables import Sets, Table, predicted_table, properties_table, unsafe_table
+from preceptor.prompts.tables import Sets, Table, predicted_table, properties_table, taught_table, unsafe_table
 from preceptor.prompts.unsafe import SENSITIVE, Screen, screen_of
 from preceptor.prompts.use_cases import MAX_TRAINED, CrossValidated, cross_validate, train
 from preceptor.store import Database
@@ -39,8 +39,8 @@ class Described:
     def tables(self, sets: Sets) -> list[Table]:
         """What was predicted, how far to trust it, and what was flagged."""
         tables = [] if self.measured is None else self.measured.tables()
-        if self.beyond.classifier is not None:
-            tables.append(predicted_table(sets))
+        if self.measured is not None and self.measured.confusion:
+            tables += [predicted_table(sets), taught_table(sets, self.measured.sources)]
         if self.beyond.given:
             tables.append(properties_table(sets))
         if self.beyond.screen is not None:
@@ -70,7 +70,9 @@ def _came_with(database: Database, decisions: Decisions) -> dict[str, Labeled]:
     """Prompts of the data that came with a use case, by their ids: of many those with the least keys, by chance."""
     kept = (row for row in with_use_case(database) if decisions.keeps(row.key))
     few = islice(kept, MAX_TRAINED)
-    return {(id := prompt_id(row.key)): came_with(id, row.messages, row.user, str(row.use_case)) for row in few}
+    return {
+        (id := prompt_id(row.key)): came_with(id, row.messages, row.user, str(row.use_case), row.source) for row in few
+    }
 
 
 def _by_what(screen: Screen) -> str:

@@ -31,6 +31,8 @@ class Labeled:
     """0 for a use case that the prompt came with."""
     num_simulated: int = 0
     """Those among the labelers who are simulated."""
+    source: str = "unknown"
+    """Where the prompt came from."""
 
     @property
     def group(self) -> Hashable:
@@ -86,9 +88,9 @@ def num_simulated_in(prompt: Prompt) -> int:
     return num if isinstance(num, int) else 0
 
 
-def came_with(id: str, messages: Sequence[Any], user: str | None, use_case: str) -> Labeled:
+def came_with(id: str, messages: Sequence[Any], user: str | None, use_case: str, source: str) -> Labeled:
     """A prompt whose use case somebody gave before any labeler saw it."""
-    return Labeled(id, whole_text(messages), user, use_case)
+    return Labeled(id, whole_text(messages), user, use_case, source=source)
 
 
 def _agreed(rows: Sequence[Prompt]) -> Labeled:
@@ -102,7 +104,7 @@ def _agreed(rows: Sequence[Prompt]) -> Labeled:
         first.id, whole_text([message.model_dump() for message in first.messages]), first.user,
         most_frequent([use_case_in(row, LABELS) for row in rows]),
         {name: is_true for name, is_true in agreed.items() if is_true is not None},
-        len(rows), sum(_is_simulated(row) for row in rows),
+        len(rows), sum(_is_simulated(row) for row in rows), first.source,
     )  # fmt: skip
 
 

@@ -70,6 +70,15 @@ def predicted_table(sets: Sets) -> Table:
     return Table("Use cases that were predicted, where nobody gave one", ("use case", *sets), lines)
 
 
+def taught_table(sets: Sets, labels: Mapping[str, int]) -> Table:
+    """Where the labels of use cases come from, and the predictions: a source without labels was never tried."""
+    rows = [row for part in sets.values() for row in part]
+    predicted = Counter(row.source for row in rows if row.use_case is None and use_case_in(row, PREDICTED))
+    lines: Rows = [(name, f"{labels.get(name, 0):,}", f"{predicted[name]:,}") for name in sorted({*labels, *predicted})]
+    title = "Use cases by source: labels to learn from, and predictions, untried where there are no labels"
+    return Table(title, ("source", "labels", "predicted"), lines)
+
+
 def properties_table(sets: Sets) -> Table:
     """Properties of the prompts of all sets, like Table 7: of those that were labeled, and apart of the predicted."""
     rows = [row for part in sets.values() for row in part]

@@ -4,6 +4,7 @@ What was predicted never passes for what was given: `Prompt.use_case` is somebod
 `predicted` in the metadata. How far to trust it is measured by cross-validation, no user on both sides.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,8 @@ class CrossValidated:
     majority: float | None
     """Accuracy of always saying the most frequent use case."""
     properties: Mapping[str, "PropertyFigures"]
+    sources: Mapping[str, int]
+    """Source → labels of use cases of its prompts: of others nothing was measured."""
 
     def summary(self) -> dict[str, JsonValue]:
         """The figures in short, for a manifest."""
@@ -175,7 +178,8 @@ def cross_validate(given: Sequence[Labeled], seed: int) -> CrossValidated:
             }
             properties[name] = PropertyFigures(len(of[YES]), len(of[NO]), found[YES], found[NO])
     num_simulated = sum(0 < one.num_labelers == one.num_simulated for one in rows)
-    return CrossValidated(len(rows), num_simulated, confusion, accuracy, majority, properties)
+    sources = Counter(one.source for one in rows if one.use_case is not None)
+    return CrossValidated(len(rows), num_simulated, confusion, accuracy, majority, properties, sources)
 
 
 def described(
