@@ -57,9 +57,14 @@ def asked_rows(importer: Format, path: Path) -> Iterator[AskedRow]:
 
 def _prompts(importer: Format, item: Item) -> tuple[Prompt, ...]:
     try:
-        return tuple(importer.prompts(item))
+        found = tuple(importer.prompts(item))
     except ValidationError as error:
         raise malformed(item, error) from None
+    asked = tuple(prompt for prompt in found if prompt.text.strip())
+    if not asked:
+        raise item.bad("nothing asked", "holds a prompt without text")
+    importer.dropped["nothing asked"] += len(found) - len(asked)
+    return asked
 
 
 def _is_table(path: Path) -> bool:

@@ -185,7 +185,7 @@ def _item(value: object, path: Path, number: int) -> Item | BadRow:
         )
     try:
         # JSON may escape half of a surrogate pair, which no UTF-8 file can hold.
-        json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
         return BadRow(
             "half a character",
@@ -193,6 +193,9 @@ def _item(value: object, path: Path, number: int) -> Item | BadRow:
             file=path,
             line=number,
         )
+    except ValueError:
+        # Python reads NaN, Infinity and 1e999, which JSON has not and which no artifact could give back.
+        return BadRow("not a number", "holds NaN or infinity, which JSON has not", file=path, line=number)
     return Item(value, path, number)
 
 

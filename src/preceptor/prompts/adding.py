@@ -1,5 +1,6 @@
 """Raw prompts into the store: one transaction per batch, users under pseudonyms, what is there already left alone."""
 
+import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -172,7 +173,8 @@ def _stored(file_id: int, source: Source, salt: str, batch: Sequence[Given]) -> 
         for prompt in given.prompts:
             content = json_of(prompt, salt, source.source)
             yield content | {
-                "key": canonical_hash(content), "file_id": file_id, "line": given.line, "given_id": prompt.id,
+                "key": canonical_hash(content), "file_id": file_id, "line": given.line,
+                "given_id": _without(prompt.id, prompt.user, content["user"]),
             }  # fmt: skip
 
 
@@ -186,20 +188,23 @@ def json_of(prompt: Prompt, salt: str, source: str | None) -> dict[str, Any]:
         "messages": [
             {"role": message.role, "content": message.content.replace("\0", "\ufffd")} for message in prompt.messages
         ],
-        "details": {key: _without(value, prompt.user, user) for key, value in prompt.metadata.items()},
+        "details": _without(prompt.metadata, prompt.user, user),
     }
 
 
 def _without(value: Any, user: str | None, instead: str | None) -> Any:
-    """Metadata in which the user does not stand by another way."""
+    """Ids and metadata in which the user does not stand by another way; an address also as a part, in any case."""
     if isinstance(value, dict):
-        return {key: _without(inner, user, instead) for key, inner in value.items()}
+        return {_without(key, user, instead): _without(inner, user, instead) for key, inner in value.items()}
     if isinstance(value, list):
         return [_without(inner, user, instead) for inner in value]
-    is_text = isinstance(value, str)
-    if user is not None and (str(value) == user or (is_text and "@" in user and user in value)):
-        return value.replace(user, str(instead)) if is_text else instead
-    return value.replace("\0", "\ufffd") if is_text else value
+    if user is not None and str(value) == user:
+        return instead
+    if not isinstance(value, str):
+        return value
+    if user is not None and "@" in user and user.casefold() in value.casefold():
+        value = re.sub(re.escape(user), str(instead), value, flags=re.IGNORECASE)
+    return value.replace("\0", "\ufffd")
 
 
 def _with_own_ids(
