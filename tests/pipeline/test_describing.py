@@ -21,7 +21,7 @@ from preceptor.store import Database
 from preceptor.store.tables import Item, Labeler, Stage
 from tests.commands import preceptor
 from tests.prompts.test_build import salted, save
-from tests.prompts.test_use_cases import FILLING, WORDS
+from tests.prompts.test_use_cases import FILLING, WORDS, add_labels
 
 TELLING = {word: use_case for use_case, word in WORDS.items()}
 NUM_LABELED = 90
@@ -214,3 +214,16 @@ def test_labels_of_who_withdrew_teach_nothing_more(project: Path, store: Databas
     assert outcome.code == 0, outcome.said
     assert labels_in(project).name in outcome.said
     assert "Use cases are not predicted: 0 labels are too few" in build(project)
+
+
+@pytest.mark.parametrize(("group", "origin"), [("held_out", "human"), ("training", "simulated")])
+def test_what_measures_and_what_is_simulated_teaches_nothing_about_people(
+    project: Path, group: str, origin: str
+) -> None:
+    add_labels(project, group, origin)
+    said = build(project)
+    assert "Use cases are not predicted: 0 labels are too few" in said
+    left_out = "120 rows by simulated labelers are left out, since `feedback` is human"
+    assert (left_out in said) is (origin == "simulated")
+    add_labels(project)
+    assert "cross-validated on 120 labels, no user on both sides" in build(project)

@@ -9,10 +9,9 @@ import pytest
 from preceptor.errors import UserError
 from preceptor.prompts.engine import Local, Ray, engine_named
 from preceptor.prompts.raw import SHARD
-from preceptor.records import Message, Prompt, write_artifact
 from tests.commands import preceptor
 from tests.prompts.test_build import hashes, rows, salted, save
-from tests.prompts.test_use_cases import labels
+from tests.prompts.test_use_cases import add_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own
 
@@ -24,18 +23,6 @@ def two_workers() -> Iterator[None]:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
-
-
-def add_labels(folder: Path) -> None:
-    """What labelers said of prompts, as the room exports it."""
-    labeled = [
-        Prompt(
-            id=row.id, messages=(Message(role="user", content=row.text),), user=row.user,
-            metadata={"labels": {"use_case": row.use_case, "properties": dict(row.properties), "labeler": "l1"}},
-        )
-        for row in labels()
-    ]  # fmt: skip
-    write_artifact(folder / "data" / "labels-prompts", labeled, "prompts", notes={"labeler_group": "training"})
 
 
 def whoami(number: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from benchmarks.prompts.use_cases import figures
 from preceptor.prompts.labeled import LABELS, PREDICTED, Labeled, labeled_prompts
 from preceptor.prompts.text_model import MIN_LABELS, NO, YES, features_of, is_enough, out_of_fold
 from preceptor.prompts.use_cases import Classifier, cross_validate, described, train
-from preceptor.records import Message, Prompt
+from preceptor.records import Message, Prompt, write_artifact
 from preceptor.stats import wilson_interval
 
 WORDS = {"rewrite": "rephrase", "summarization": "summarize", "brainstorming": "ideas"}
@@ -40,6 +40,17 @@ def labels(num: int = 120, *, num_users: int = 20, seed: int = 0, is_shuffled: b
         pairs = zip(rows, given, strict=True)
         rows = [replace(row, use_case=use_case, properties=said) for row, (use_case, said) in pairs]
     return rows
+
+
+def add_labels(project: Path, group: str = "training", origin: str = "human") -> None:
+    """What labelers said of prompts, in the project as the room exports it."""
+    said = {"labeler": "l1", "labeler_group": group, "origin": origin}
+    rows = [
+        prompt(row.id, row.text, labels={"use_case": row.use_case, "properties": dict(row.properties), **said})
+        for row in labels()
+    ]
+    notes = {"labeler_group": group, "labeler_origin": origin}
+    write_artifact(project / "data" / f"labels-prompts-{group}-{origin}", rows, "prompts", notes=notes)
 
 
 def learned(rows: Sequence[Labeled]) -> Classifier:
