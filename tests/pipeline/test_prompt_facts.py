@@ -18,11 +18,14 @@ def predicted(use_case: str) -> dict[str, object]:
     return {"predicted": {"use_case": use_case, "probability": 0.6}}
 
 
+LABELED = {"labels": {"use_case": "chat", "num_labelers": 2, "num_simulated": 1}, "unsafe": {"score": 0.9}}
+
+
 def made() -> PromptFacts:
     sets = {
         "sft": [prompt("a", "ann", use_case="chat"), prompt("bb", "ann", metadata=predicted("extract")),
                 prompt("ccc", "ben", "valid", use_case="rewrite", metadata=predicted("chat"))],
-        "reward-2": [prompt("dddd", None, source="labeler"), prompt("eeeee", "ann", use_case="chat")],
+        "reward-2": [prompt("dddd", None, source="labeler"), prompt("eeeee", "ann", use_case="chat", metadata=LABELED)],
     }  # fmt: skip
     config = PrivacyConfig()
     text = "write to jane@example.org"
@@ -30,8 +33,8 @@ def made() -> PromptFacts:
     steps = [("exact duplicate", 9, 3), ("language", 6, 1)]
     tables = {"steps": [Table("Steps", ("step", "read"), [("exact duplicate", "9")])]}
     return prompt_facts(
-        sets, steps, {"en": 5}, report, lambda row: len(row.text), "words", PromptsConfig(num_sft=7, num_reward=8),
-        tables,
+        sets, steps, {"en": 5}, report, None, lambda row: len(row.text), "words",
+        PromptsConfig(num_sft=7, num_reward=8), tables,
     )  # fmt: skip
 
 
@@ -50,6 +53,13 @@ def test_given_use_cases_and_predicted_ones_stand_apart() -> None:
     given, guessed = made().use_cases()
     assert given == {"chat": 2, "rewrite": 1}
     assert guessed == {"extract": 1}, "where somebody said it, what was predicted does not count"
+
+
+def test_what_is_flagged_and_who_labeled() -> None:
+    facts = made()
+    assert [part.num_unsafe for part in facts.parts] == [0, 0, 1]
+    assert facts.num_labeled_by_simulated == 1
+    assert facts.screened_by is None
 
 
 def test_lengths_steps_and_personal_data() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from preceptor.errors import UserError
 from preceptor.labeling.project import store_url
 from preceptor.models.load import load_chat
+from preceptor.pipeline.describing import Described, describe
 from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.project import Project
 from preceptor.pipeline.prompt_facts import prompt_facts
@@ -61,24 +62,29 @@ def build_prompts(project: Project, store: str | None = None, engine: str = "loc
         decisions = decide(prompts, config, project.recipe.seed)
         if not len(decisions.keys):
             raise UserError("there are no raw prompts yet", remedy="`preceptor prompts add FILE` brings some in")
-        pool = _write_pool(
-            project, file_hashes(database), decisions, made, make_prompts(prompts, decisions, config, made)
-        )
+        imported = Imported(project.data, project.recipe, project.say)
+        described = describe(project.recipe, imported, database, decisions)
+        rows = make_prompts(prompts, decisions, config, described.beyond, made)
+        pool = _write_pool(project, file_hashes(database), decisions, described, made, rows)
     finally:
         database.close()
     project.tell_dropped("prompts", pool.dropped, len(decisions.keys))
-    sets = _keep_sets(project)
+    sets = _keep_sets(project, imported)
     length, unit = _measure(project, sets)
     by_section = {
-        "steps": [_steps_table(decisions, pool)],
+        "steps": [_steps_table(decisions, made, pool)],
         "sizes": [sizes_table(sets)],
-        "use-cases": [use_cases_table(sets)],
+        "use-cases": [use_cases_table(sets), *described.tables(sets)],
+        "unsafe": described.unsafe_tables(sets),
         "lengths": length_tables(sets, length, unit),
         "private": [private_table(made.report)],
         "languages": [languages_table(made.languages)],
     }
     steps = [(one.name, one.num_read, one.num_dropped) for one in decisions.steps]
-    facts = prompt_facts(sets, steps, made.languages, made.report, length, unit, project.recipe.prompts, by_section)
+    facts = prompt_facts(
+        sets, steps, made.languages, made.report, described.beyond.screen, length, unit, project.recipe.prompts,
+        by_section,
+    )  # fmt: skip
     write_prompt_report(facts, project.directory / REPORT)
     tables = list(chain.from_iterable(by_section.values()))
     card = data_card(
@@ -95,9 +101,8 @@ def _progress(what: str, num: int) -> Iterator[Callable[[], None]]:
         yield progress.advance
 
 
-def _keep_sets(project: Project) -> dict[str, list[Prompt]]:
+def _keep_sets(project: Project, imported: Imported) -> dict[str, list[Prompt]]:
     """The sets as `preceptor run` draws them, from all that it will find; no user is in two of their parts."""
-    imported = Imported(project.data, project.recipe, project.say)
     sets = draw_sets(imported.splits(), imported.prompts, project.recipe).named()
     kept = [
         project.keep(f"prompts-{name}", rows, "prompts", project.note(imported.sources(rows)))
@@ -108,7 +113,12 @@ def _keep_sets(project: Project) -> dict[str, list[Prompt]]:
 
 
 def _write_pool(
-    project: Project, files: Sequence[str], decisions: Decisions, made: Made, prompts: Iterable[Prompt]
+    project: Project,
+    files: Sequence[str],
+    decisions: Decisions,
+    described: Described,
+    made: Made,
+    prompts: Iterable[Prompt],
 ) -> Manifest:  # fmt: skip
     """All prompts that are left, and the log of those that are not."""
     notes: dict[str, Any] = {"seed": project.recipe.seed, "build": project.recipe.prompts.build.model_dump(mode="json")}
@@ -116,21 +126,24 @@ def _write_pool(
     def rows() -> Iterator[Prompt]:
         yield from prompts
         steps = [{"step": one.name, "read": one.num_read, "dropped": one.num_dropped} for one in decisions.steps]
-        notes.update(steps=steps, split=made.splits, languages=made.languages)
+        notes.update(steps=steps, split=made.splits, languages=made.languages, **described.notes(made))
 
     dropped = decisions.dropped  # read, as the notes are, after the last row
-    pool = stream_artifact(project.data / POOL, rows(), "prompts", parents=files, dropped=dropped, notes=notes)
+    parents = [*files, *described.sources.values()]
+    pool = stream_artifact(project.data / POOL, rows(), "prompts", parents=parents, dropped=dropped, notes=notes)
     log = project.directory / "artifacts" / "prompts-dropped"
     stream_artifact(log, decisions.logged(), "dropped_prompts", parents=[pool.content_hash])
     return pool
 
 
-def _steps_table(decisions: Decisions, pool: Manifest) -> Table:
+def _steps_table(decisions: Decisions, made: Made, pool: Manifest) -> Table:
     rows = [
         (one.name, f"{one.num_read:,}", f"{one.num_dropped:,}", f"{one.num_read - one.num_dropped:,}")
         for one in decisions.steps
     ]
-    return Table("Steps", ("step", "read", "dropped", "left"), [*rows, ("in the data", "", "", f"{pool.num_rows:,}")])
+    rows.append(("in the data", "", "", f"{pool.num_rows:,}"))
+    rows.append(("flagged as unsafe among them", "", "", f"{made.num_unsafe:,}"))
+    return Table("Steps", ("step", "read", "dropped", "left"), rows)
 
 
 def _measure(project: Project, sets: Mapping[str, Sequence[Prompt]]) -> tuple[Callable[[Prompt], int], str]:

@@ -36,6 +36,7 @@ def findings(facts: PromptFacts) -> dict[str, list[Finding]]:
         "steps": _steps(facts),
         "sizes": [*_sizes(facts), *_users(facts)],
         "use-cases": _use_cases(facts),
+        "unsafe": _unsafe(facts),
         "lengths": _lengths(facts),
         "languages": _languages(facts),
         "private": _private(facts),
@@ -130,6 +131,8 @@ def _use_cases(facts: PromptFacts) -> list[Finding]:
                 f"often it is {_plain(name)} ({share_of(num, num_given)} of these)."
             )
         ]
+    if facts.num_labeled_by_simulated:
+        said.append(Finding(f"{facts.num_labeled_by_simulated:,} prompts were labeled by simulated labelers."))
     if num_predicted:
         said.append(
             Finding(
@@ -137,6 +140,23 @@ def _use_cases(facts: PromptFacts) -> list[Finding]:
             )
         )
     return said
+
+
+def _unsafe(facts: PromptFacts) -> list[Finding]:
+    num = sum(part.num_unsafe for part in facts.parts)
+    if not num and facts.screened_by is None:
+        return [
+            Finding(
+                "Nothing looked for unsafe content: ‘prompts.build.unsafe’ names no scorer, or there are too few "
+                "labels for one to learn from."
+            )
+        ]
+    by = "Labelers" if facts.screened_by is None else f"‘{facts.screened_by}’"
+    if not num:
+        return [Finding(f"{by} flagged no prompt in the sets as unsafe.")]
+    share = share_of(num, facts.num_prompts)
+    text = f"{by} flagged {num:,} prompts in the sets ({share}) as unsafe; they stay in the data, and only "
+    return [Finding(text + "labelers who agreed to such content get them.")]
 
 
 def _lengths(facts: PromptFacts) -> list[Finding]:
