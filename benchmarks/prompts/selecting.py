@@ -128,8 +128,8 @@ def summary(accuracies: Mapping[str, Mapping[str, Sequence[float]]], num_seeds: 
         accuracy, gain = mean_interval(values), mean_interval(values - shares["random"])
         rows[arm] = {
             "labels": accuracies[arm]["labels"],
-            "accuracy": [accuracy.value, accuracy.low, accuracy.high],
-            "gain_over_random": [gain.value, gain.low, gain.high],
+            "accuracy": [round(one, 4) for one in (accuracy.value, accuracy.low, accuracy.high)],
+            "gain_over_random": [round(one, 4) for one in (gain.value, gain.low, gain.high)],
         }
     return {"labelers": "simulated", "seeds": num_seeds, "first_pairs": NUM_FIRST, "more_pairs": NUM_MORE, "arms": rows}
 

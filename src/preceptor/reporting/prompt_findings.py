@@ -136,7 +136,7 @@ def _use_cases(facts: PromptFacts) -> list[Finding]:
     if num_predicted:
         said.append(
             Finding(
-                f"For {share_of(num_predicted, facts.num_prompts)} a classifier predicted it; these are counted apart."
+                f"For {share_of(num_predicted, facts.num_prompts)} a classifier predicted the use case; these are counted apart."
             )
         )
     return said
