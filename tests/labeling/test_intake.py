@@ -58,6 +58,14 @@ def test_what_waits_becomes_stages(sqlite_store: Database, tmp_path: Path) -> No
     assert set(held_out) < {row.id for row in rows}
 
 
+def test_what_was_selected_for_training_measures_nothing(sqlite_store: Database, tmp_path: Path) -> None:
+    rows = [named(row, f"selected-1-{row.id}") for row in map(candidates, range(40))]
+    write(tmp_path, "rankings-selected-1", rows)
+    assert take_in(sqlite_store, tmp_path, PLAN, now=NOW) == ["rankings-selected-1: 40 new items"]
+    assert items(sqlite_store, "rankings-selected-1") == [row.id for row in rows]
+    assert items(sqlite_store, "rankings-selected-1-held-out") == []
+
+
 def test_taking_in_again_changes_nothing(sqlite_store: Database, tmp_path: Path) -> None:
     write(tmp_path, "rankings", [candidates(number) for number in range(5)])
     assert take_in(sqlite_store, tmp_path, PLAN, now=NOW)

@@ -17,6 +17,7 @@ from preceptor.store import Database, RawPrompt
 from preceptor.store.tables import Setting
 from tests.commands import preceptor
 
+COPIES = ("exact duplicate", "long common prefix", "near duplicate")
 SETS = ("sft", "reward", "rl", "test")
 
 
@@ -173,6 +174,27 @@ def test_the_card_is_one_for_hugging_face(project: Path, tmp_path: Path) -> None
     for title in ("Steps", "Sizes by source (like Table 6)", "Use cases (like Table 1)", "Lengths in tokens by set"):
         assert f"**{title}" in text
     assert "max_per_user: 200" in text
+
+
+def test_the_report_counts_what_the_artifacts_hold(project: Path, tmp_path: Path) -> None:
+    asked = [*rows(0, 150, "a"), *({**row, "user": "busy"} for row in rows(900, 400, "b"))]
+    asked[3]["messages"][0]["content"] += " <b>Write</b> to jane.doe@example.org"
+    said = preceptor("prompts", "add", save(tmp_path / "a.jsonl", *asked), "-p", project).said
+    assert "error" not in said
+    assert f"report: {project / 'prompts.html'}" in build(project)
+    page = (project / "prompts.html").read_text(encoding="utf-8")
+    pool = read_artifact(project / "data" / "prompts-built", Prompt)
+    raw = pool.manifest.num_rows + sum(pool.manifest.dropped.values())
+    num = sum(read_manifest(path).num_rows for name in SETS for path in [project / "artifacts" / f"prompts-{name}"])
+    assert f"<h1>{num:,} prompts in 4 sets, out of {raw:,} raw ones.</h1>" in page
+    assert (
+        f"a duplicate ({sum(num for step, num in pool.manifest.dropped.items() if step in COPIES):,} prompts)" in page
+    )
+    assert "One user wrote" in page, "the busy one has more than half of a split"
+    assert "Far fewer prompts than the recipe asks for" in page
+    assert "[EMAIL]" in page
+    assert "example.org" not in page
+    assert "<b>Write" not in page
 
 
 def test_nothing_added_yet(project: Path) -> None:

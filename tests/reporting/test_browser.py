@@ -4,28 +4,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-
-class Watched:
-    """A page with the report open, and everything it asked for or complained of."""
-
-    def __init__(self, browser: Browser, path: Path, **context: object) -> None:
-        self.context = browser.new_context(offline=True, **context)
-        self.page: Page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        self.page.goto(path.as_uri())
-
-    def __enter__(self) -> "Watched":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
+from tests.reporting.pages import CLIPPED, Watched
 
 
 def test_opens_offline_without_errors_or_requests(browser: Browser, report_path: Path) -> None:
@@ -66,16 +47,7 @@ def test_tables_scroll_inside_on_a_phone_and_fit_on_a_desk(browser: Browser, rep
 def test_no_label_of_a_figure_is_clipped(browser: Browser, report_path: Path) -> None:
     """Every text of every figure lies within its figure's width, in this machine's fonts."""
     with Watched(browser, report_path, viewport={"width": 375, "height": 800}) as watched:
-        outside = watched.page.evaluate(
-            """() => [...document.querySelectorAll('figure svg')].flatMap(svg => {
-                const box = svg.getBoundingClientRect();
-                return [...svg.querySelectorAll('text')].filter(text => {
-                    const place = text.getBoundingClientRect();
-                    return place.left < box.left - 2 || place.right > box.right + 2 || place.top < box.top - 2
-                        || place.bottom > box.bottom + 2;
-                }).map(text => text.textContent);
-            })"""
-        )
+        outside = watched.page.evaluate(CLIPPED)
         assert outside == []
 
 

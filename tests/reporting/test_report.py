@@ -3,10 +3,8 @@
 import json
 import re
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from subprocess import run
-from typing import ClassVar
 
 import pytest
 from rich.console import Console
@@ -18,33 +16,7 @@ from preceptor.reporting.report import draw, render, write_report
 from preceptor.reporting.terminal import print_summary
 from preceptor.reporting.words import duration, percent
 from tests.reporting.example_report import HOSTILE, example_report
-
-
-class Page(HTMLParser):
-    """Tags, attributes and ids of a page; fails on tags that do not nest."""
-
-    VOID: ClassVar[set[str]] = {"meta", "link", "img", "br", "hr", "input"}
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self._open: list[str] = []
-        self.feed(text)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in self.VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, f"</{tag}> closes something else"
+from tests.reporting.pages import Page
 
 
 def test_page_nests_and_loads_nothing(report_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`preceptor prompts`: from raw prompts to prompt sets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -49,4 +49,22 @@ def build(
     built = build_prompts(open_project(project, set_), store, engine)
     for table in built.tables:
         print_table(table.title, table.head, table.rows)
-    typer.echo(f"data card: {project / 'artifacts' / 'README.md'}")
+    typer.echo(f"report: {project / 'prompts.html'}\ndata card: {project / 'artifacts' / 'README.md'}")
+
+
+@prompts_app.command()
+def select(
+    by: Annotated[
+        Literal["uncertainty", "coverage", "random"],
+        typer.Option(help="What the choice is made by; random is the control."),
+    ],
+    num: Annotated[int, typer.Option(help="Prompts to choose, with two responses to each.", min=1)],
+    members: Annotated[int, typer.Option(help="Reward models that may disagree, for uncertainty.", min=2)] = 3,
+    project: ProjectOption = Path("."),
+    set_: SetOption = None,
+) -> None:
+    """Choose what labelers rank next, and put it into todo/."""
+    from preceptor.pipeline.selecting import select_pairs
+
+    for line in select_pairs(open_project(project, set_), by, num, members):
+        typer.echo(line)

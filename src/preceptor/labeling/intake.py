@@ -52,6 +52,9 @@ def stages_of(folder: str, plan: Plan) -> list[Todo]:
     if name == "demonstrations":
         return [Todo(folder, "demonstration", "training", round)]
     if name == "rankings":
+        if number.startswith("selected"):
+            # Chosen for a reward model to learn from, they would measure it on what it finds hardest.
+            return [Todo(folder, "ranking", "training", round)]
         held_out = Todo(f"{folder}-held-out", "ranking", "held_out", round, share=plan.held_out_share)
         return [Todo(folder, "ranking", "training", round), held_out]
     if name == "evaluation":

@@ -1,8 +1,9 @@
-"""Prompt sets out of the store: the steps, the pool that `preceptor run` reads, the sets, their tables and card."""
+"""Prompt sets out of the store: the steps, the pool that `preceptor run` reads, the sets, their report and card."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from preceptor.errors import UserError
@@ -11,6 +12,7 @@ from preceptor.models.load import load_chat
 from preceptor.pipeline.describing import Described, describe
 from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.project import Project
+from preceptor.pipeline.prompt_facts import prompt_facts
 from preceptor.pipeline.sets import draw_sets
 from preceptor.pipeline.stages import base_model
 from preceptor.prompts.card import data_card
@@ -28,11 +30,13 @@ from preceptor.prompts.tables import (
     use_cases_table,
 )
 from preceptor.records import Manifest, Prompt, stream_artifact
+from preceptor.reporting.prompt_report import write_prompt_report
 from preceptor.runs.progress import Progress
 from preceptor.store import Database
 
 POOL = "prompts-built"
 """Folder in `data/` of all prompts that the steps left in."""
+REPORT = "prompts.html"
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Built:
 
 
 def build_prompts(project: Project, store: str | None = None, engine: str = "local") -> Built:
-    """Take the steps, write the pool, the sets and the card, and prove on them that no user is in two parts.
+    """Take the steps, write pool, sets, report and card, and prove on them that no user is in two parts.
 
     Raises:
         UserError: there are no raw prompts, a set stays empty, or a user is in two parts; no engine of that name.
@@ -66,10 +70,20 @@ def build_prompts(project: Project, store: str | None = None, engine: str = "loc
         database.close()
     project.tell_dropped("prompts", pool.dropped, len(decisions.keys))
     sets = _keep_sets(project, imported)
-    tables = [_steps_table(decisions, made, pool), sizes_table(sets), use_cases_table(sets)]
-    tables += described.tables(sets)
-    tables += [*length_tables(sets, *_measure(project)), private_table(made.report)]
-    tables.append(languages_table(made.languages))
+    length, unit = _measure(project, sets)
+    by_section = {
+        "steps": [_steps_table(decisions, made, pool)],
+        "sizes": [sizes_table(sets)],
+        "use-cases": [use_cases_table(sets), *described.tables(sets)],
+        "lengths": length_tables(sets, length, unit),
+        "languages": [languages_table(made.languages)],
+        "private": [private_table(made.report)],
+        "unsafe": described.unsafe_tables(sets),
+    }
+    steps = [(one.name, one.num_read, one.num_dropped) for one in decisions.steps]
+    facts = prompt_facts(sets, steps, made, length, unit, project.recipe.prompts, by_section)
+    write_prompt_report(facts, project.directory / REPORT)
+    tables = list(chain.from_iterable(by_section.values()))
     card = data_card(
         {name: len(rows) for name, rows in sets.items()}, tables[0], tables[1:], len(decisions.keys),
         project.recipe.prompts.model_dump(mode="json"), sorted(set(made.languages) - {"und", "zxx"}), made.report,
@@ -129,11 +143,12 @@ def _steps_table(decisions: Decisions, made: Made, pool: Manifest) -> Table:
     return Table("Steps", ("step", "read", "dropped", "left"), rows)
 
 
-def _measure(project: Project) -> tuple[Callable[[Prompt], int], str]:
-    """How long a prompt is: in tokens of the base model, or in words as long as there is no such model here."""
+def _measure(project: Project, sets: Mapping[str, Sequence[Prompt]]) -> tuple[Callable[[Prompt], int], str]:
+    """How long each prompt of the sets is: in tokens of the base model, or in words where there is no such model."""
     try:
         chat, _ = load_chat(str(base_model(project)))
     except UserError:
         project.say("the base model is not here: lengths are in words, not in tokens")
         return lambda prompt: sum(len(message.content.split()) for message in prompt.messages), "words"
-    return lambda prompt: len(chat.prompt(prompt.messages)), "tokens"
+    lengths = {id(row): len(chat.prompt(row.messages)) for rows in sets.values() for row in rows}
+    return lambda prompt: lengths[id(prompt)], "tokens"

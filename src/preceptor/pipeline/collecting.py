@@ -9,7 +9,7 @@ from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.project import Project
 from preceptor.pipeline.sets import PromptSets, draw_sets
 from preceptor.pipeline.stages import base_model
-from preceptor.records import Artifact, Demonstration, Document
+from preceptor.records import Artifact, Demonstration, Document, Prompt
 
 
 def choose_feedback(project: Project) -> Feedback:
@@ -31,19 +31,24 @@ def choose_feedback(project: Project) -> Feedback:
     return SimulatedFeedback(recipe, imported)
 
 
-def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
-    """All prompts, shared out by user; and pretraining text, a part kept apart to measure the alignment tax.
+def known_prompts(project: Project, feedback: Feedback) -> tuple[list[Prompt], Counter[str]]:
+    """All prompts that fit the model, and the counts of those that had to be shortened or left out, which are said.
 
-    Prompts that are too long are left out, counted and said; where they came from they stay.
+    Where they came from they stay.
     """
-    recipe = project.recipe
     found, changed = feedback.prompts(), Counter[str]()
-    prompts = fitting_prompts(found, Room.of(recipe, str(base_model(project))), changed)
+    prompts = fitting_prompts(found, Room.of(project.recipe, str(base_model(project))), changed)
     project.tell_dropped("prompts", changed, len(found))
+    return prompts, changed
+
+
+def collect(project: Project, feedback: Feedback) -> tuple[PromptSets, dict[str, Artifact[Document]]]:
+    """All prompts that fit, shared out by user; and pretraining text, a part of it to measure the alignment tax."""
+    prompts, changed = known_prompts(project, feedback)
     sets = draw_sets(
         {prompt.id: prompt.split for prompt in prompts},
         lambda ids: (prompt for prompt in prompts if prompt.id in ids),
-        recipe,
+        project.recipe,
     )
     if changed:
         project.keep("prompts", prompts, "prompts", project.note(feedback.sources(prompts)), changed)

@@ -37,15 +37,17 @@ class Described:
         return notes
 
     def tables(self, sets: Sets) -> list[Table]:
-        """What was predicted, how far to trust it, and what was flagged."""
+        """What was predicted, and how far to trust it."""
         tables = [] if self.measured is None else self.measured.tables()
         if self.measured is not None and self.measured.confusion:
             tables += [predicted_table(sets), taught_table(sets, self.measured.sources)]
         if self.beyond.given:
             tables.append(properties_table(sets))
-        if self.beyond.screen is not None:
-            tables.append(unsafe_table(sets, _by_what(self.beyond.screen)))
         return tables
+
+    def unsafe_tables(self, sets: Sets) -> list[Table]:
+        """What was flagged, where there is a screen."""
+        return [] if self.beyond.screen is None else [unsafe_table(sets, _by_what(self.beyond.screen))]
 
 
 def describe(recipe: Recipe, imported: Imported, database: Database, decisions: Decisions) -> Described:

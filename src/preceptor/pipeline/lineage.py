@@ -86,6 +86,9 @@ def _of_artifact(folder: Path, thing: Thing, with_names: bool) -> Iterator[str]:
         yield f"users {len(users):,}"
     if guidelines:
         yield "guidelines " + ", ".join(f"{name} × {number:,}" for name, number in sorted(guidelines.items()))
+    selection: Any = manifest.notes.get("selection")
+    if selection is not None:
+        yield f"chosen by {selection['by']}, seed {selection['seed']}"
     if dropped := sum(manifest.dropped.values()):
         yield f"dropped {dropped:,}"
     yield f"code {manifest.version}"

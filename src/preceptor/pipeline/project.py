@@ -95,11 +95,12 @@ class Project:
         kind: str,
         parents: Sequence[str] = (),
         dropped: Mapping[str, int] | None = None,
+        notes: Mapping[str, JsonValue] | None = None,
     ) -> Artifact[RecordT]:
         """Write rows down as the artifact `artifacts/NAME`."""
         path = self.directory / "artifacts" / name
-        notes = {"sources": self._sources(parents)}
-        artifact = write_artifact(path, rows, kind, parents=parents, dropped=dropped, notes=notes)
+        noted = {**(notes or {}), "sources": self._sources(parents)}
+        artifact = write_artifact(path, rows, kind, parents=parents, dropped=dropped, notes=noted)
         self.kept[name] = artifact.manifest
         self.note({f"artifacts/{name}": artifact.manifest.content_hash})
         return artifact

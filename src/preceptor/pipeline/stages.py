@@ -165,8 +165,10 @@ def reward_model_stage(
     rankings: Artifact[Ranking],
     demonstrations: Artifact[Demonstration],
     name: str,
+    *,
+    head: str = "reward-head",
 ) -> Done:
-    """SFT model + rankings → reward model."""
+    """SFT model + rankings → reward model; `head` is the key by which its first weights are drawn."""
     config = project.recipe.reward_model
     parents = [model_hash(body), rankings.manifest.content_hash, demonstrations.manifest.content_hash]
 
@@ -174,7 +176,7 @@ def reward_model_stage(
         run = open_run(project, directory, config, parents)
         if run.is_finished:
             return run.summary
-        reward_model = new_reward_model(body, generator(project.recipe.seed, "reward-head"))
+        reward_model = new_reward_model(body, generator(project.recipe.seed, head))
         facts = train_reward_model(config, run, reward_model, rankings.rows, demonstrations.rows)
         save_reward_model(reward_model, directory / "model", run.lineage(name, "reward_model", facts))
         return finished(run, facts, directory / "model")

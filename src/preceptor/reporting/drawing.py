@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +62,9 @@ class Sheet:
 @contextmanager
 def sheet(name: str, height: float, alt: str) -> Iterator[Sheet]:
     """Draw inside; afterwards `.svg` holds the figure, `alt` being what it says to those who cannot see it."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # Text stays text: the reader's fonts show it, whatever our own font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=(WIDTH, height), dpi=72)
         FigureCanvasSVG(figure)
         drawn = Sheet(figure)
@@ -91,6 +94,11 @@ def _for_page(svg: str, name: str, alt: str) -> str:
 def short(label: str, longest: int = 26) -> str:
     """A label that leaves room for the figure; the table has it in full."""
     return label if len(label) <= longest else label[: longest - 1] + "…"
+
+
+def plain_id(name: str) -> str:
+    """A name as part of an id."""
+    return "".join(character if character.isalnum() else "-" for character in name)
 
 
 def legend_above(axes: Axes, columns: int = 3) -> None:

@@ -14,7 +14,7 @@ from preceptor.reporting.data import (
     RewardModelFacts,
     RunCurves,
 )
-from preceptor.reporting.drawing import ACCENT, INK, LINE, MUTED, PAPER, Drawing, legend_above, sheet, short
+from preceptor.reporting.drawing import ACCENT, INK, LINE, MUTED, PAPER, Drawing, legend_above, plain_id, sheet, short
 from preceptor.reporting.words import FLAG_TITLES, percent, two_digits, whole_percent
 
 PERCENT = FuncFormatter(lambda value, _: whole_percent(value))
@@ -132,7 +132,7 @@ def _flag(data: ReportData, flag: str) -> Drawing | None:
     if not rows:
         return None
     said = ", ".join(f"{row.title} {whole_percent(row.flags[flag].value)}" for row in rows)
-    with sheet(f"flag-{_plain(flag)}", 0.16 + 0.29 * len(rows), f"{FLAG_TITLES[flag]}: {said}.") as page:
+    with sheet(f"flag-{plain_id(flag)}", 0.16 + 0.29 * len(rows), f"{FLAG_TITLES[flag]}: {said}.") as page:
         axes = page.axes()[0]
         for place, row in enumerate(reversed(rows)):
             value, is_aligned = row.flags[flag].value, row.name in data.aligned
@@ -157,7 +157,7 @@ def overoptimization(path: OptimizationPath) -> Drawing | None:
     distance = [max(0.0, point.kl) ** 0.5 for point in points]
     has_gold = all(point.gold is not None for point in points)
     title = f"{path.title}: reward against distance"
-    with sheet(f"path-{_plain(path.name)}", 3.9 if has_gold else 2.7, f"{title}. {path.message}") as page:
+    with sheet(f"path-{plain_id(path.name)}", 3.9 if has_gold else 2.7, f"{title}. {path.message}") as page:
         panels = page.axes(2 if has_gold else 1, sharex=True)
         panels[0].plot(
             distance, [point.proxy for point in points], "o-", color=ACCENT, markersize=3.5, label="proxy reward"
@@ -294,7 +294,3 @@ def _training(
 
 def _worded(value: Estimate, form: Callable[[float], str]) -> str:
     return form(value.value) + (f" ({form(value.bounds[0])} to {form(value.bounds[1])})" if value.bounds else "")
-
-
-def _plain(name: str) -> str:
-    return "".join(character if character.isalnum() else "-" for character in name)

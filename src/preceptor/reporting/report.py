@@ -1,16 +1,15 @@
-"""One HTML file that opens anywhere: no network, no script, readable on a phone and on paper."""
+"""The report of a project: which policy is better, and how it came about."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from preceptor.reporting import figures
 from preceptor.reporting.data import MAIN_FLAGS, Estimate, ReportData, summary
 from preceptor.reporting.drawing import Drawing
+from preceptor.reporting.page import fill, write_whole
 from preceptor.reporting.verdict import verdict
 from preceptor.reporting.words import (
     FLAG_TITLES,
@@ -22,44 +21,27 @@ from preceptor.reporting.words import (
     whole_percent,
 )
 
-TEMPLATES = Path(__file__).parent / "templates"
-
 
 def write_report(data: ReportData, path: Path) -> None:
-    """Write the report aside and rename it: whoever opens the path sees a whole report, old or new."""
-    _write(path, render(data))
+    """Write the report; whoever opens the path sees a whole one, old or new."""
+    write_whole(path, render(data))
 
 
 def write_summary(data: ReportData, path: Path) -> None:
     """Write the figures for machines, `summary(data)`, the same way."""
-    _write(path, json.dumps(summary(data), indent=2, allow_nan=False) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.new")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(summary(data), indent=2, allow_nan=False) + "\n")
 
 
 def render(data: ReportData) -> str:
     """The report as HTML; every text from data is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     base = data.policy(data.baseline)
     drawn = draw(data)
-    return environment.get_template("report.html.j2").render(
+    return fill(
+        "report.html.j2",
         data=data,
         model=data.reward_model,
         verdict=verdict(data),
         drawings=drawn,
-        css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         baseline_title=base.title if base else data.baseline,
         tag={"simulated": "simulated", "mixed": "partly simulated"}.get(data.origin, ""),
         judges={"simulated": "simulated labelers", "mixed": "labelers, some simulated"}.get(data.origin, "labelers"),

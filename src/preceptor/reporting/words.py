@@ -25,6 +25,14 @@ def whole_percent(value: float) -> str:
     return percent(value, 0)
 
 
+def share_of(part: int, whole: int) -> str:
+    """'41 %'; never 0 % of what is not nothing, nor 100 % of what is not all."""
+    share = part / whole if whole else 0.0
+    if 0 < share < 0.001:
+        return "less than " + percent(0.001)
+    return percent(share) if (0 < share < 0.01 or 0.99 < share < 1) else whole_percent(share)
+
+
 def two_digits(value: float) -> str:
     """'0.81'."""
     return f"{value:.2f}"
