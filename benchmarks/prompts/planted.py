@@ -32,7 +32,7 @@ def write_planted(path: Path, num: int, seed: int) -> None:
 
 
 def rows(num: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Rows, each planted duplicate some hundreds after what it is a duplicate of."""
+    """Rows, each planted duplicate some time after what it is a duplicate of."""
     generator, draw = np.random.default_rng((31, seed)), random.Random(seed)
     waiting: list[dict[str, Any]] = []
     made = 0
@@ -44,7 +44,7 @@ def rows(num: int, seed: int) -> Iterator[dict[str, Any]]:
         made += 1
         if second is not None:
             waiting.append(_row(second, kind, generator, f"{seed}-{made - 1}"))
-        if len(waiting) > 500 and made < num:
+        if len(waiting) > min(500, num // 20) and made < num:
             yield waiting.pop(int(generator.integers(len(waiting))))
             made += 1
 
