@@ -11,6 +11,7 @@ from preceptor.prompts.engine import Local, Ray, engine_named
 from preceptor.prompts.raw import SHARD
 from tests.commands import preceptor
 from tests.prompts.test_build import hashes, rows, salted, save
+from tests.prompts.test_use_cases import add_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own
 
@@ -46,12 +47,14 @@ def test_what_is_built_is_the_same(tmp_path: Path) -> None:
               for number, row in enumerate(asked[:60])]  # fmt: skip
     assert len(asked) > SHARD, "there is more than one shard"
     assert preceptor("prompts", "add", save(tmp_path / "a.jsonl", *asked), "-p", folder).code == 0
+    add_labels(folder)
     made = []
     for engine in ("local", "ray"):
         outcome = preceptor("prompts", "build", "-p", folder, "--engine", engine)
         assert outcome.code == 0, outcome.said
         made.append((hashes(folder), (folder / "artifacts" / "README.md").read_text(encoding="utf-8")))
     assert made[0] == made[1]
+    assert "| sensitive |" in made[0][1], "workers had what labels taught"
 
 
 def test_an_unknown_engine_is_named() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preceptor.prompts.config import BuildConfig
-from preceptor.prompts.making import Made, make_prompts
+from preceptor.prompts.making import Beyond, Made, make_prompts
 from preceptor.prompts.raw import Raw
 from preceptor.prompts.steps import Drop, decide
 from preceptor.records import Prompt
@@ -24,7 +24,7 @@ ROWS = st.lists(st.tuples(TEXTS.map(" ".join), USERS), max_size=40).map(lambda r
 def built(rows: list[Raw], config: BuildConfig, seed: int = 0) -> tuple[list[Prompt], list[Drop]]:
     prompts = InMemory(rows)
     decisions = decide(prompts, config, seed)
-    kept = list(make_prompts(prompts, decisions, config, Made.nothing(config)))
+    kept = list(make_prompts(prompts, decisions, config, Beyond(), Made.nothing(config)))
     return kept, list(decisions.logged())
 
 

@@ -1,6 +1,16 @@
 """The tables count what is in the sets, checked by hand."""
 
-from preceptor.prompts.tables import length_tables, sizes_table, use_cases_table
+from typing import Any
+
+from preceptor.prompts.tables import (
+    length_tables,
+    predicted_table,
+    properties_table,
+    sizes_table,
+    taught_table,
+    unsafe_table,
+    use_cases_table,
+)
 from preceptor.records import Message, Prompt
 
 
@@ -33,6 +43,41 @@ def test_use_cases_are_shares_of_what_is_given() -> None:
     assert rows["chat"] == ("50.0 %", "100.0 %")
     assert rows["extract"] == ("50.0 %", "0.0 %")
     assert rows["not given"] == ("1", "0")
+
+
+def said(row: Prompt, **metadata: Any) -> Prompt:
+    return row.model_copy(update={"metadata": metadata})
+
+
+DESCRIBED = {
+    "sft": [
+        said(prompt("a", "customer", None), predicted={"use_case": "chat", "properties": {"sensitive": True}}),
+        said(prompt("b", "customer", None), predicted={"use_case": "rewrite"}, unsafe={"score": 1.0}),
+        said(prompt("c", "customer", None, use_case="chat"),
+             labels={"properties": {"sensitive": False}, "num_labelers": 2, "num_simulated": 1},
+             predicted={"use_case": "rewrite", "properties": {"ambiguous": False}}),
+        said(prompt("d", "customer", None, "valid"), predicted="a source's own", labels=[1], unsafe=True),
+    ],
+    "test": [said(prompt("e", "customer", None, "test", "chat"), labels={"properties": {"sensitive": True}})],
+}  # fmt: skip
+
+
+def test_what_is_predicted_is_counted_apart_and_only_where_nobody_said() -> None:
+    rows = {row[0]: row[1:] for row in predicted_table(DESCRIBED).rows}
+    assert rows["chat"] == ("50.0 %", "–")
+    assert rows["rewrite"] == ("50.0 %", "–")
+    assert rows["predicted"] == ("2", "0")
+    assert taught_table(DESCRIBED, {"labeler": 7}).rows == [("customer", "0", "2"), ("labeler", "7", "0")]
+    table = properties_table(DESCRIBED)
+    assert table.title.endswith("(like Table 7), 1 of them labeled by simulated labelers")
+    assert table.rows == [("ambiguous", "0", "–", "1", "0.0 %"), ("sensitive", "2", "50.0 %", "1", "100.0 %")]
+
+
+def test_what_is_flagged_by_set_and_split() -> None:
+    table = unsafe_table(DESCRIBED, "Unsafe content")
+    assert table.rows == [
+        ("sft train", "3", "1", "33.3 %"), ("sft valid", "1", "0", "0.0 %"), ("test test", "1", "0", "0.0 %"),
+    ]  # fmt: skip
 
 
 def test_lengths() -> None:

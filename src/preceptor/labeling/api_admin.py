@@ -62,6 +62,8 @@ class StageOut(StageIn):
     """Items that have all their labelers."""
     num_stuck: int
     """Items that are for certain labelers of whom too few are left: gone, paused, or they passed it over."""
+    num_waiting: int
+    """Items that wait for somebody who agrees to sensitive content."""
     num_answers: int
     """Submissions that count."""
     num_simulated: int

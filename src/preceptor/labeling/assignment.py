@@ -3,11 +3,11 @@
 import hashlib
 import random
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from preceptor.labeling.outcomes import Missing, Refused
-from preceptor.labeling.stages import is_for, settings_of, stage_for, task_of
+from preceptor.labeling.stages import is_for, may_see, settings_of, stage_for, takes_sensitive, task_of
 from preceptor.labeling.tasks import StageSettings
 from preceptor.store.tables import Addressee, Answer, Claim, Item, Labeler, Skip, Stage
 
@@ -76,7 +76,7 @@ def num_done(session: Session, labeler: Labeler, stage: Stage) -> int:
 def begun(session: Session, labeler: Labeler, stage: Stage, now: float) -> Claim | None:
     """What a labeler has begun and is to go on with; not what has gone to others or was taken out of the line."""
     mine = select(Claim).join(Item, Item.id == Claim.item_id).where(Item.is_retired.is_(False))
-    mine = mine.where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id).order_by(Claim.id)
+    mine = mine.where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id, may_see(labeler)).order_by(Claim.id)
     going_on = (one for one in session.scalars(mine) if is_live(one, now) or is_free(session, stage, one.item_id, now))
     return next(going_on, None)
 
@@ -115,11 +115,11 @@ def claim_again(session: Session, labeler: Labeler, stage: Stage, item_id: int, 
     """A claim on a certain item of a locked stage; one that has ended already when the item has no room.
 
     Raises:
-        Missing: the labeler does not work in this stage, or the item was taken out of the line.
+        Missing: the labeler does not work in this stage, or the item was taken out of the line or is not for them.
         Refused: the labeler has enough begun.
     """
     item = session.get_one(Item, item_id)
-    if item.is_retired or not is_for(stage, labeler):
+    if item.is_retired or not is_for(stage, labeler) or not _suits(item, labeler):
         raise Missing
     mine = select(func.count()).where(Claim.labeler_id == labeler.id, Claim.stage_id == stage.id)
     if (session.scalar(mine.where(Claim.expires_at > now)) or 0) >= MAX_BEGUN:
@@ -133,6 +133,8 @@ def claim_again(session: Session, labeler: Labeler, stage: Stage, item_id: int, 
 
 def claim_for_gold(session: Session, researcher: Labeler, item_id: int, *, now: float) -> None:
     """Let a researcher answer a certain item, whatever others did; it takes no room from them.
+
+    Who opens a certain item, chose it; so a sensitive one is not kept back.
 
     Raises:
         Missing: there is no such item, or its stage is closed.
@@ -148,7 +150,7 @@ def claim_for_gold(session: Session, researcher: Labeler, item_id: int, *, now: 
 
 
 def heartbeat(session: Session, labeler: Labeler, item_id: int, *, now: float) -> bool:
-    """Somebody is still at it: the lease goes on. False when it ended and the item has gone to others.
+    """Somebody is still at it: the lease goes on. False when it ended and the item has gone to others, or may not stay.
 
     Raises:
         Missing: the labeler does not have it, or no longer works in its stage.
@@ -157,6 +159,8 @@ def heartbeat(session: Session, labeler: Labeler, item_id: int, *, now: float) -
     claim = claim_of(session, labeler, item_id)
     if not is_for(stage, labeler):
         raise Missing
+    if not _suits(session.get_one(Item, item_id), labeler):
+        return False
     if not is_live(claim, now):
         if labeler.role == "researcher":
             # Gold has room whenever it comes, and takes none from others.
@@ -200,6 +204,20 @@ def draw(*key: object) -> random.Random:
     return random.Random(hashlib.sha256(text.encode()).digest())
 
 
+def agree_to_sensitive(session: Session, labeler: Labeler, *, agrees: bool, now: float) -> None:
+    """Take sensitive content from now on, or no more; who takes no more gives back what lies begun of it."""
+    kept = session.get_one(Labeler, labeler.id)
+    kept.profile = {**kept.profile, "takes_sensitive": agrees}
+    if not agrees:
+        sensitive = select(Item.id).where(Item.is_sensitive)
+        mine = (Claim.labeler_id == labeler.id, Claim.expires_at > now, Claim.item_id.in_(sensitive))
+        session.execute(update(Claim).where(*mine).values(expires_at=now))
+
+
+def _suits(item: Item, labeler: Labeler) -> bool:
+    return not item.is_sensitive or takes_sensitive(labeler)
+
+
 def _lanes(settings: StageSettings, generator: random.Random) -> tuple[str, ...]:
     """Lanes to look into, first to last; hidden ones come by chance, and never when nothing else is left."""
     chance = generator.random()
@@ -219,7 +237,7 @@ def _available(labeler: Labeler, stage: Stage, lane: str, settings: StageSetting
     """Items that a labeler may be given, begun ones first, so that each soon has all its labelers."""
     conditions = [
         Item.stage_id == stage.id, Item.lane == lane, Item.is_retired.is_(False),
-        or_(Item.author_id.is_(None), Item.author_id != labeler.id), is_addressed(labeler),
+        or_(Item.author_id.is_(None), Item.author_id != labeler.id), is_addressed(labeler), may_see(labeler),
         *(Item.id.not_in(select(one.item_id).where(one.labeler_id == labeler.id)) for one in (Answer, Skip, Claim)),
     ]  # fmt: skip
     if has_limit(stage, lane):
@@ -234,6 +252,7 @@ def _without_gold(researcher: Labeler, stage: Stage, now: float) -> Select[Item]
     """Items for which a researcher may write gold: in a stage for candidates any, else those that nobody has begun."""
     conditions = [
         Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False), Item.gold.is_(None),
+        may_see(researcher),
         *(~exists().where(table.item_id == Item.id, table.labeler_id == researcher.id) for table in (Skip, Claim)),
     ]  # fmt: skip
     if not stage.is_screening:
@@ -269,7 +288,7 @@ def _ask_again(
         .join(Answer, Answer.item_id == Item.id)
         .where(
             Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False), Item.id.not_in(asked),
-            Answer.labeler_id == labeler.id, Answer.status == "counted",
+            may_see(labeler), Answer.labeler_id == labeler.id, Answer.status == "counted",
             Answer.created_at <= now - settings.repeat_after_hours * 3600,
         )
     )  # fmt: skip
@@ -279,7 +298,8 @@ def _ask_again(
     first = session.get_one(Item, chance.choice(ids))
     item = Item(
         stage_id=stage.id, key=draw(labeler.id, first.id, "again").randbytes(8).hex(), position=first.position,
-        payload=first.payload, lane="repeat", repeats_id=first.id, author_id=first.author_id, created_at=now,
+        payload=first.payload, lane="repeat", repeats_id=first.id, author_id=first.author_id,
+        is_sensitive=first.is_sensitive, created_at=now,
     )  # fmt: skip
     session.add(item)
     session.flush()

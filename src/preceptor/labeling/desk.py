@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from preceptor.labeling import answers, guidelines
 from preceptor.labeling.assignment import FIRST, begun, claim_on, is_live, num_done, num_left
-from preceptor.labeling.stages import settings_of, stages_for, task_of
+from preceptor.labeling.stages import may_see, settings_of, stages_for, task_of
 from preceptor.labeling.tasks import Task
 from preceptor.store.tables import Answer, Comment, Guideline, Item, Labeler, Skip, Stage
 
@@ -127,7 +127,7 @@ def skipped_by(session: Session, me: Labeler, *, limit: int) -> list[tuple[Skip,
         select(Skip, Stage)
         .join(Item, Item.id == Skip.item_id)
         .join(Stage, Stage.id == Item.stage_id)
-        .where(Skip.labeler_id == me.id, Item.is_retired.is_(False))
+        .where(Skip.labeler_id == me.id, Item.is_retired.is_(False), may_see(me))
         .order_by(Skip.id.desc())
         .limit(limit)
     )

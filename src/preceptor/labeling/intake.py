@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from preceptor.labeling.outcomes import Refused
-from preceptor.labeling.stages import NewItem, add_items, add_stage
+from preceptor.labeling.stages import NewItem, add_items, add_stage, is_sensitive
 from preceptor.labeling.tasks import Task, kinds
 from preceptor.labeling.tasks.letters import MAX_RESPONSES
-from preceptor.records import Record, read_artifact
+from preceptor.records import Prompt, Record, read_artifact
 from preceptor.store import Database
 from preceptor.store.tables import Group, Item, Stage
 
@@ -147,7 +147,10 @@ def is_fitting(task: Task, row: Record) -> bool:
 
 
 def _retire_changed(session: Session, stage: Stage, task: Task, items: Iterable[NewItem]) -> int:
-    """Take items out of the line that are others now, and give their keys away; how many."""
+    """Take items out of the line that ask for something else now, and give their keys away; how many.
+
+    Where only what is said about a prompt has changed, such as its predicted use case, the work on it stays.
+    """
     kept = dict(session.execute(select(Item.key, Item.id).where(Item.stage_id == stage.id)).all())
     changed = 0
     for new in items:
@@ -155,11 +158,22 @@ def _retire_changed(session: Session, stage: Stage, task: Task, items: Iterable[
         if item_id is None:
             continue
         item = session.get_one(Item, item_id)
-        if task.Item.model_validate(item.payload) != new.item:
+        if _asked(task.Item.model_validate(item.payload)) == _asked(new.item):
+            item.payload, item.is_sensitive = new.item.model_dump(mode="json"), is_sensitive(new.item)
+        else:
             changed += 1
             item.key, item.is_retired = f"{item.key} (retired {item.id})", True
     session.flush()
     return changed
+
+
+def _asked(item: Record) -> Record:
+    """An item without what is only said about its prompt."""
+    if isinstance(item, Prompt):
+        return item.model_copy(update={"use_case": None, "metadata": {}})
+    if isinstance(prompt := getattr(item, "prompt", None), Prompt):
+        return item.model_copy(update={"prompt": _asked(prompt)})
+    return item
 
 
 def _position(name: str) -> float:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, and_, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from preceptor.errors import UserError
 from preceptor.labeling.outcomes import Missing, Refused
 from preceptor.labeling.tasks import StageSettings, Task, kinds
-from preceptor.records import Record
+from preceptor.records import Prompt, Record
 from preceptor.store.tables import Addressee, Answer, Group, Item, Labeler, Skip, Stage, StageState
 
 
@@ -119,7 +119,7 @@ def add_items(session: Session, stage: Stage, items: Iterable[NewItem], *, now: 
         item = Item(
             stage_id=stage.id, key=new.key, position=position + len(added) + 1, lane=new.lane,
             payload=new.item.model_dump(mode="json"), gold=None if new.gold is None else dict(new.gold),
-            repeats_id=new.repeats_id, author_id=new.author_id, created_at=now,
+            repeats_id=new.repeats_id, author_id=new.author_id, is_sensitive=is_sensitive(new.item), created_at=now,
         )  # fmt: skip
         session.add(item)
         added.append((item, new))
@@ -156,6 +156,22 @@ def is_for(stage: Stage, labeler: Labeler) -> bool:
     if stage.is_screening != (labeler.standing == "candidate"):
         return False
     return stage.group is None or stage.group == labeler.group
+
+
+def is_sensitive(item: Record) -> bool:
+    """Whether an item's prompt was flagged as unsafe."""
+    prompt = item if isinstance(item, Prompt) else getattr(item, "prompt", None)
+    return isinstance(prompt, Prompt) and prompt.is_unsafe
+
+
+def takes_sensitive(labeler: Labeler) -> bool:
+    """Whether somebody agreed to sensitive content; a simulated labeler reads nothing that could hurt."""
+    return labeler.origin == "simulated" or labeler.profile.get("takes_sensitive") is True
+
+
+def may_see(labeler: Labeler) -> ColumnElement[bool]:
+    """That an item is not sensitive, or the labeler agreed to such content."""
+    return true() if takes_sensitive(labeler) else Item.is_sensitive.is_(False)
 
 
 def stages_for(session: Session, labeler: Labeler) -> list[Stage]:
@@ -205,8 +221,9 @@ def change_stage(
 
 
 def progress(session: Session, stage: Stage) -> dict[str, int]:
-    """How far a stage is: items, those with all their labelers and those that cannot have them, submissions that count,
-    those among them that simulated labelers made, and surplus.
+    """How far a stage is: items, those with all their labelers and those that cannot have them, those that wait for
+    somebody who agrees to sensitive content, submissions that count, those among them that simulated labelers made, and
+    surplus.
     """
     in_line = (Item.stage_id == stage.id, Item.lane == "ordinary", Item.is_retired.is_(False))
     statuses = select(Answer.status, func.count()).where(Answer.stage_id == stage.id).group_by(Answer.status)
@@ -221,6 +238,7 @@ def progress(session: Session, stage: Stage) -> dict[str, int]:
         "num_items": session.scalar(select(func.count()).where(*in_line)) or 0,
         "num_done": session.scalar(select(func.count()).where(*in_line, Item.num_counted >= stage.overlap)) or 0,
         "num_stuck": session.scalar(select(func.count()).where(*in_line, _is_stuck(stage))) or 0,
+        "num_waiting": session.scalar(select(func.count()).where(*in_line, _is_waiting(stage))) or 0,
         "num_answers": num.get("counted", 0),
         "num_simulated": session.scalar(simulated) or 0,
         "num_surplus": num.get("surplus", 0),
@@ -245,3 +263,26 @@ def _is_stuck(stage: Stage) -> ColumnElement[bool]:
         Item.num_counted < stage.overlap, exists().where(Addressee.item_id == Item.id),
         Item.num_counted + left.scalar_subquery() < stage.overlap,
     )  # fmt: skip
+
+
+def _is_waiting(stage: Stage) -> ColumnElement[bool]:
+    """That an item is sensitive, and too few are left who agreed to such content to do it as often as is asked for."""
+    agreed = or_(Labeler.origin == "simulated", Labeler.profile["takes_sensitive"].as_boolean())
+    standing = "candidate" if stage.is_screening else "active"
+    of_stage = () if stage.group is None else (Labeler.group == stage.group,)
+    addressed, done, skipped = (
+        select(one.labeler_id).where(one.item_id == Item.id).correlate(Item) for one in (Addressee, Answer, Skip)
+    )
+    left = (
+        select(func.count())
+        .select_from(Labeler)
+        .where(
+            Labeler.role == "labeler", Labeler.standing == standing, Labeler.deleted_at.is_(None), *of_stage, agreed,
+            or_(Item.author_id.is_(None), Item.author_id != Labeler.id),
+            or_(~addressed.exists(), Labeler.id.in_(addressed)), Labeler.id.not_in(done), Labeler.id.not_in(skipped),
+        )
+        .correlate(Item)
+    )  # fmt: skip
+    return and_(
+        Item.is_sensitive, Item.num_counted < stage.overlap, Item.num_counted + left.scalar_subquery() < stage.overlap
+    )

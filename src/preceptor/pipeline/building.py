@@ -8,6 +8,7 @@ from typing import Any
 from preceptor.errors import UserError
 from preceptor.labeling.project import store_url
 from preceptor.models.load import load_chat
+from preceptor.pipeline.describing import Described, describe
 from preceptor.pipeline.imported import Imported
 from preceptor.pipeline.project import Project
 from preceptor.pipeline.sets import draw_sets
@@ -57,14 +58,16 @@ def build_prompts(project: Project, store: str | None = None, engine: str = "loc
         decisions = decide(prompts, config, project.recipe.seed)
         if not len(decisions.keys):
             raise UserError("there are no raw prompts yet", remedy="`preceptor prompts add FILE` brings some in")
-        pool = _write_pool(
-            project, file_hashes(database), decisions, made, make_prompts(prompts, decisions, config, made)
-        )
+        imported = Imported(project.data, project.recipe, project.say)
+        described = describe(project.recipe, imported, database, decisions)
+        rows = make_prompts(prompts, decisions, config, described.beyond, made)
+        pool = _write_pool(project, file_hashes(database), decisions, described, made, rows)
     finally:
         database.close()
     project.tell_dropped("prompts", pool.dropped, len(decisions.keys))
-    sets = _keep_sets(project)
-    tables = [_steps_table(decisions, pool), sizes_table(sets), use_cases_table(sets)]
+    sets = _keep_sets(project, imported)
+    tables = [_steps_table(decisions, made, pool), sizes_table(sets), use_cases_table(sets)]
+    tables += described.tables(sets)
     tables += [*length_tables(sets, *_measure(project)), private_table(made.report)]
     tables.append(languages_table(made.languages))
     card = data_card(
@@ -81,9 +84,8 @@ def _progress(what: str, num: int) -> Iterator[Callable[[], None]]:
         yield progress.advance
 
 
-def _keep_sets(project: Project) -> dict[str, list[Prompt]]:
+def _keep_sets(project: Project, imported: Imported) -> dict[str, list[Prompt]]:
     """The sets as `preceptor run` draws them, from all that it will find; no user is in two of their parts."""
-    imported = Imported(project.data, project.recipe, project.say)
     sets = draw_sets(imported.splits(), imported.prompts, project.recipe).named()
     kept = [
         project.keep(f"prompts-{name}", rows, "prompts", project.note(imported.sources(rows)))
@@ -94,7 +96,12 @@ def _keep_sets(project: Project) -> dict[str, list[Prompt]]:
 
 
 def _write_pool(
-    project: Project, files: Sequence[str], decisions: Decisions, made: Made, prompts: Iterable[Prompt]
+    project: Project,
+    files: Sequence[str],
+    decisions: Decisions,
+    described: Described,
+    made: Made,
+    prompts: Iterable[Prompt],
 ) -> Manifest:  # fmt: skip
     """All prompts that are left, and the log of those that are not."""
     notes: dict[str, Any] = {"seed": project.recipe.seed, "build": project.recipe.prompts.build.model_dump(mode="json")}
@@ -102,21 +109,24 @@ def _write_pool(
     def rows() -> Iterator[Prompt]:
         yield from prompts
         steps = [{"step": one.name, "read": one.num_read, "dropped": one.num_dropped} for one in decisions.steps]
-        notes.update(steps=steps, split=made.splits, languages=made.languages)
+        notes.update(steps=steps, split=made.splits, languages=made.languages, **described.notes(made))
 
     dropped = decisions.dropped  # read, as the notes are, after the last row
-    pool = stream_artifact(project.data / POOL, rows(), "prompts", parents=files, dropped=dropped, notes=notes)
+    parents = [*files, *described.sources.values()]
+    pool = stream_artifact(project.data / POOL, rows(), "prompts", parents=parents, dropped=dropped, notes=notes)
     log = project.directory / "artifacts" / "prompts-dropped"
     stream_artifact(log, decisions.logged(), "dropped_prompts", parents=[pool.content_hash])
     return pool
 
 
-def _steps_table(decisions: Decisions, pool: Manifest) -> Table:
+def _steps_table(decisions: Decisions, made: Made, pool: Manifest) -> Table:
     rows = [
         (one.name, f"{one.num_read:,}", f"{one.num_dropped:,}", f"{one.num_read - one.num_dropped:,}")
         for one in decisions.steps
     ]
-    return Table("Steps", ("step", "read", "dropped", "left"), [*rows, ("in the data", "", "", f"{pool.num_rows:,}")])
+    rows.append(("in the data", "", "", f"{pool.num_rows:,}"))
+    rows.append(("flagged as unsafe among them", "", "", f"{made.num_unsafe:,}"))
+    return Table("Steps", ("step", "read", "dropped", "left"), rows)
 
 
 def _measure(project: Project) -> tuple[Callable[[Prompt], int], str]:

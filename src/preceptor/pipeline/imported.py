@@ -50,12 +50,20 @@ class Imported:
         """All rows of one kind, over the artifacts in the order of their names; `without` those of a labeler group."""
         return [self._noted(place, row) for place, row in self._read(record, without=without)]
 
-    def _read(self, record: type[RecordT], *, without: str | None = None) -> Iterator[tuple[Place, RecordT]]:
-        """The same one by one, each with where it lies."""
+    def labeled(self) -> list[Prompt]:
+        """Prompts as labelers of the training group labeled them: a row for each labeler."""
+        rows = self._read(Prompt, without="held_out", is_labels=True)
+        return [self._noted(place, row) for place, row in rows if "labels" in row.metadata]
+
+    def _read(
+        self, record: type[RecordT], *, without: str | None = None, is_labels: bool = False
+    ) -> Iterator[tuple[Place, RecordT]]:
+        """The same one by one, each with where it lies; of nothing but what labelers made with `is_labels`."""
         kind = next(name for name, kept in KINDS.items() if kept is record)
         for path in sorted(self._data.glob("*/manifest.json")):
             manifest = read_manifest(path.parent)
-            if manifest.kind == kind and manifest.notes.get("labeler_group", "") != without:
+            group = manifest.notes.get("labeler_group", "")
+            if manifest.kind == kind and group != without and (group or not is_labels):
                 place = (f"data/{path.parent.name}", manifest.content_hash)
                 yield from (
                     (place, row) for row in self._of_people(place[0], manifest, stream_rows(path.parent, record))
@@ -89,11 +97,12 @@ class Imported:
         """Imported prompts, and those of imported demonstrations and rankings when there are no others.
 
         Without those that held-out labelers wrote, which would train the policy. A prompt that is there twice counts
-        once, with the use case that somebody gave it. With `only`, those of these ids: no others are kept in memory.
+        once, with the use case that somebody gave it, and flagged where it was. With `only`, those of these ids: no
+        others are kept in memory.
         """
         found: dict[str, Prompt] = {}
         for place, row in self._read(Prompt, without="held_out"):
-            if (only is None or row.id in only) and (row.id not in found or row.use_case is not None):
+            if (only is None or row.id in only) and (row.id not in found or says_more(row)):
                 found[row.id] = self._noted(place, row)
         labeled = [] if found else [*self.imported(Demonstration), *self.imported(Ranking)]
         found |= {row.prompt.id: row.prompt for row in labeled if not written_held_out(row)}
@@ -110,7 +119,7 @@ class Imported:
         """Id → split of each prompt that `prompts` gives, for more prompts than fit into memory."""
         splits: dict[str, Split] = {}
         for _, row in self._read(Prompt, without="held_out"):
-            if row.id not in splits or row.use_case is not None:
+            if row.id not in splits or says_more(row):
                 splits[row.id] = row.split
         return splits or {prompt.id: prompt.split for prompt in self.prompts()}
 
@@ -119,6 +128,11 @@ def key_of(row: Record) -> Key:
     """What names a row, also when something about it was changed on its way: labelers who did the same share its id."""
     labeler = getattr(row, "labeler", None)
     return type(row), getattr(row, "id", ""), None if labeler is None else labeler.id
+
+
+def says_more(row: Prompt) -> bool:
+    """Whether a row takes the place of an earlier one of the same prompt."""
+    return row.use_case is not None or row.is_unsafe
 
 
 def written_held_out(row: Demonstration | Ranking) -> bool:

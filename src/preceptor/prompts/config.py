@@ -5,6 +5,7 @@ from pydantic import Field
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
 from preceptor.prompts.private import PrivacyConfig
+from preceptor.prompts.unsafe import UnsafeConfig
 from preceptor.records import Split
 
 
@@ -66,3 +67,5 @@ class BuildConfig(BaseConfig):
     """Personal data in prompts of the train split (section 3.2); the other splits are not trained on."""
     languages: tuple[str, ...] = ()
     """Languages to keep, as ISO 639-1 codes such as `en`; none keeps all. Their shares are told either way."""
+    unsafe: UnsafeConfig = UnsafeConfig()
+    """The screen for unsafe content, which drops nothing."""

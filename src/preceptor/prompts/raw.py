@@ -99,6 +99,25 @@ def _work_on(work: Callable[[list[Raw], Any], T], job: tuple[Shard, Any]) -> T:
     return work(shard.rows(), part)
 
 
+def with_use_case(database: Database) -> Iterator[RawPrompt]:
+    """Raw prompts that came with a use case, by their keys; some at a time."""
+    last = ""
+    while True:
+        wanted = select(RawPrompt).where(RawPrompt.use_case.is_not(None), RawPrompt.key > last)
+        with database.read() as session:
+            found = session.scalars(wanted.order_by(RawPrompt.key).limit(SHARD)).all()
+        yield from found
+        if len(found) < SHARD:
+            return
+        last = found[-1].key
+
+
+def lacks_use_case(database: Database) -> bool:
+    """Whether any raw prompt came without a use case."""
+    with database.read() as session:
+        return session.scalar(select(RawPrompt.key).where(RawPrompt.use_case.is_(None)).limit(1)) is not None
+
+
 def file_hashes(database: Database) -> list[str]:
     """Content hashes of the files that raw prompts came from."""
     with database.read() as session:

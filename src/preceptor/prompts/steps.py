@@ -66,6 +66,11 @@ class Decisions:
         if len(rows):
             self.dropped[step] = len(rows)
 
+    def keeps(self, key: str) -> bool:
+        """Whether a row is in the data; one that came in after the steps were taken is not."""
+        (row,) = self.find([key])
+        return row < len(self.keys) and self.keys[row] == key.encode() and self._dropped_by[row] == KEPT
+
     def find(self, keys: list[str]) -> np.ndarray:
         """Numbers of the rows that have these keys."""
         return np.searchsorted(self.keys, np.array(keys, dtype=self.keys.dtype))

@@ -1,11 +1,12 @@
 """What the prompt sets hold, in tables like 6 (sizes), 1 (use cases) and 9 to 11 (lengths) of Ouyang et al. 2022."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from preceptor.prompts.labeled import LABELS, PREDICTED, by_simulated, properties_in, use_case_in
 from preceptor.prompts.private_report import PrivacyReport
 from preceptor.records import USE_CASES, Prompt
 
@@ -53,6 +54,63 @@ def use_cases_table(sets: Sets) -> Table:
         lines.append((use_case, *shares))
     lines.append(("not given", *(str(sum(row.use_case is None for row in rows)) for rows in sets.values())))
     return Table("Use cases (like Table 1)", ("use case", *sets), lines)
+
+
+def predicted_table(sets: Sets) -> Table:
+    """Shares of the use cases that were predicted in each set, of the prompts whose use case nobody gave."""
+    found = {
+        name: [use_case for row in rows if row.use_case is None and (use_case := use_case_in(row, PREDICTED))]
+        for name, rows in sets.items()
+    }
+    lines: Rows = [
+        (use_case, *(f"{100 * of.count(use_case) / len(of):.1f} %" if of else "–" for of in found.values()))
+        for use_case in USE_CASES
+    ]
+    lines.append(("predicted", *(f"{len(of):,}" for of in found.values())))
+    return Table("Use cases that were predicted, where nobody gave one", ("use case", *sets), lines)
+
+
+def taught_table(sets: Sets, labels: Mapping[str, int]) -> Table:
+    """Where the labels of use cases come from, and the predictions: a source without labels was never tried."""
+    rows = [row for part in sets.values() for row in part]
+    predicted = Counter(row.source for row in rows if row.use_case is None and use_case_in(row, PREDICTED))
+    lines: Rows = [(name, f"{labels.get(name, 0):,}", f"{predicted[name]:,}") for name in sorted({*labels, *predicted})]
+    title = "Use cases by source: labels to learn from, and predictions, untried where there are no labels"
+    return Table(title, ("source", "labels", "predicted"), lines)
+
+
+def properties_table(sets: Sets) -> Table:
+    """Properties of the prompts of all sets, like Table 7: of those that were labeled, and apart of the predicted."""
+    rows = [row for part in sets.values() for row in part]
+    given_by = _votes(properties_in(row, LABELS) for row in rows)
+    predicted_by = _votes(properties_in(row, PREDICTED) for row in rows)
+    lines: Rows = [
+        (name, *_count(given_by.get(name, [])), *_count(predicted_by.get(name, [])))
+        for name in sorted({*given_by, *predicted_by})
+    ]
+    title = f"Properties of the prompts in the sets (like Table 7){by_simulated(rows)}"
+    return Table(title, ("property", "labeled", "of them yes", "predicted", "of them yes"), lines)
+
+
+def unsafe_table(sets: Sets, title: str) -> Table:
+    """Prompts of each set and split that were flagged; `title` says by what."""
+    lines: Rows = []
+    for name, rows in _parts(sets).items():
+        num = sum(row.is_unsafe for row in rows)
+        lines.append((name, f"{len(rows):,}", f"{num:,}", f"{100 * num / len(rows):.1f} %"))
+    return Table(title, ("set", "prompts", "flagged", "share"), lines)
+
+
+def _votes(said: Iterable[Mapping[str, bool]]) -> dict[str, list[bool]]:
+    found: dict[str, list[bool]] = {}
+    for one in said:
+        for name, is_true in one.items():
+            found.setdefault(name, []).append(is_true)
+    return found
+
+
+def _count(votes: Sequence[bool]) -> tuple[str, str]:
+    return f"{len(votes):,}", f"{100 * sum(votes) / len(votes):.1f} %" if votes else "–"
 
 
 def length_tables(sets: Sets, length: Callable[[Prompt], int], unit: str) -> list[Table]:

@@ -11,10 +11,14 @@ import numpy as np
 MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64)
 
 
+def whole_text(messages: Sequence[Any]) -> str:
+    """All that is said."""
+    return "\n".join(message["content"] for message in messages)
+
+
 def normal_text(messages: Sequence[Any]) -> str:
-    """All that is said, without regard to case, kinds of space and forms of characters."""
-    said = "\n".join(message["content"] for message in messages)
-    return " ".join(unicodedata.normalize("NFKC", said).casefold().split())
+    """The same without regard to case, kinds of space and forms of characters."""
+    return " ".join(unicodedata.normalize("NFKC", whole_text(messages)).casefold().split())
 
 
 def text_hash(text: str) -> int:

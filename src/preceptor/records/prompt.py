@@ -54,6 +54,11 @@ class Prompt(Record):
         return self
 
     @property
+    def is_unsafe(self) -> bool:
+        """Whether the screen for unsafe content flagged it; what a source calls `unsafe` is none of its findings."""
+        return isinstance(self.metadata.get("unsafe"), dict)
+
+    @property
     def text(self) -> str:
         """The last message, for people to read."""
         return self.messages[-1].content

@@ -119,12 +119,15 @@ class Withdrawn:
 def people_of(row: Record) -> Collection[tuple[Role, str, str]]:
     """Whose row it is: role, name, and what is said when that person withdrew.
 
-    A row belongs to the labeler who made it, and to whoever asked what it is about: a user, who may be the labeler who
-    wrote the prompt.
+    A row belongs to the labeler who made it, also to the one who labeled a prompt, and to whoever asked what it is
+    about: a user, who may be the labeler who wrote the prompt.
     """
     found: list[tuple[Role, str, str]] = []
     if (labeler := getattr(row, "labeler", None)) is not None:
         found.append(("labeler", labeler.id, LABELER))
+    labels = row.metadata.get("labels") if isinstance(row, Prompt) else None
+    if isinstance(labels, dict) and isinstance(name := labels.get("labeler"), str):
+        found.append(("labeler", name, LABELER))
     prompt = row if isinstance(row, Prompt) else getattr(row, "prompt", None)
     if prompt is not None and prompt.user is not None:
         found.append(("user", prompt.user, USER))

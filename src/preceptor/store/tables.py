@@ -194,6 +194,8 @@ class Item(Table):
     """Submissions that count, kept in the transaction that adds one."""
     is_retired: Mapped[bool] = mapped_column(default=False)
     """Taken out of the line."""
+    is_sensitive: Mapped[bool] = mapped_column(default=False)
+    """Only for those who agreed to sensitive content."""
     created_at: Mapped[float]
 
 

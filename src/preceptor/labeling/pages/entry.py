@@ -5,7 +5,7 @@ import time
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
-from preceptor.labeling import accounts, backgrounds
+from preceptor.labeling import accounts, assignment, backgrounds
 from preceptor.labeling.i18n import N_, languages
 from preceptor.labeling.outcomes import Missing, Refused, TooFast
 from preceptor.labeling.pages.rendering import redirect, render, said, set_cookie, url
@@ -125,6 +125,14 @@ def show_sensitive(request: Request, shows: bool = Form(False), labeler: Labeler
         kept = session.get_one(Labeler, labeler.id)
         kept.profile = {**kept.profile, "shows_sensitive": shows}
     return redirect(request, "/account")
+
+
+@router.post("/account/sensitive-work")
+def take_sensitive(request: Request, takes: bool = Form(False), labeler: Labeler = Depends(me)) -> Response:
+    """Be given work on prompts that were flagged as unsafe, or no more."""
+    with room_of(request).database.write() as session:
+        assignment.agree_to_sensitive(session, labeler, agrees=takes, now=time.time())
+    return redirect(request, "/account#sensitive-work")
 
 
 @router.post("/account/background")

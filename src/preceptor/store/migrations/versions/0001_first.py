@@ -128,6 +128,7 @@ def upgrade() -> None:
         sa.Column("author_id", sa.Integer(), nullable=True),
         sa.Column("num_counted", sa.Integer(), nullable=False),
         sa.Column("is_retired", sa.Boolean(), nullable=False),
+        sa.Column("is_sensitive", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.CheckConstraint("\"lane\" IN ('ordinary', 'gold', 'repeat')", name="ck_items_lane_known"),
         sa.ForeignKeyConstraint(["author_id"], ["labelers.id"], name="fk_items_author_id"),
