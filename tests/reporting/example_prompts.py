@@ -25,6 +25,7 @@ def part(generator: np.random.Generator, name: str, split: str, num: int) -> Set
         set=name, split=split, by_source={"customer": num - num // 3, "labeler": num // 3 - 5, HOSTILE: 5},
         per_user=tuple(users.tolist()), use_cases=dict(zip(USE_CASES, given, strict=True)),
         predicted=dict(zip(USE_CASES, guessed, strict=True)),
+        num_unsafe=num // 100,
         lengths=tuple(np.clip(generator.lognormal(4.1, 1.1, num).astype(int), 1, 1000).tolist()),
     )  # fmt: skip
 
@@ -54,7 +55,7 @@ def example_prompts(**changes: Any) -> PromptFacts:
         lengths_by_use_case={case: tuple(lengths[place::10]) for place, case in enumerate(USE_CASES)},
         lengths_by_source={"customer": tuple(lengths[::2]), "labeler": tuple(lengths[1::2]), HOSTILE: (3, 4)},
         languages={"en": 9000, "de": 310, "es": 240, "ja": 41, "und": 12},
-        private=private, num_messages=7600, num_with_private=310,
+        screened_by="labels", private=private, num_messages=7600, num_with_private=310,
         per_user=tuple(sorted(chain.from_iterable(one.per_user for one in parts), reverse=True)),
         tables={
             "steps": (TableText(title="Steps", head=("step", "read", "dropped", "left"),

@@ -54,7 +54,7 @@ def test_every_section_has_its_sentence_its_table_and_its_figures(prompts_path: 
         section = section[: section.index("</section>")]
         assert f"<h2>{name}</h2>" in section
         assert '<p class="text">' in section
-        assert "<figure>" in section or anchor == "unsafe"
+        assert "<figure>" in section
     assert "41 % of what came in was a duplicate (8,200 prompts); for other reasons 730 were left out." in text
     assert "Nothing looks wrong." in text
     assert "at [EMAIL] &lt;script&gt;" in text
@@ -69,15 +69,6 @@ def test_the_steps_and_the_tables_say_the_same(prompts_path: Path) -> None:
 
 def test_nothing_is_wrong_with_the_example() -> None:
     assert [one for found in findings(example_prompts()).values() for one in found if one.is_warning] == []
-
-
-def test_what_was_flagged_is_told_and_also_that_nothing_looked() -> None:
-    def said(**changes: object) -> str:
-        return findings(example_prompts().model_copy(update=changes))["unsafe"][0].text
-
-    assert said(is_screened=False).startswith("Nothing looked for unsafe content")
-    assert said(is_screened=True, num_unsafe=0) == "No prompt was flagged as unsafe."
-    assert "(120); the labelling room gives them only to people who agreed" in said(is_screened=True, num_unsafe=120)
 
 
 def test_a_step_that_takes_most_is_warned_of() -> None:
@@ -150,6 +141,20 @@ def test_predicted_use_cases_stand_apart_from_given_ones() -> None:
     assert given.total() + predicted.total() == facts.num_prompts
 
 
+def test_what_was_flagged_is_said_and_so_is_that_nothing_looked() -> None:
+    num = sum(part.num_unsafe for part in example_prompts().parts)
+    assert f"‘labels’ flagged {num} prompts in the sets (1.0 %)" in plain(findings(example_prompts())["unsafe"])
+    assert "flagged no prompt" in plain(findings(example_prompts(parts=one_part(9)))["unsafe"])
+    assert "Nothing looked" in plain(findings(example_prompts(parts=one_part(9), screened_by=None))["unsafe"])
+    assert f"Labelers flagged {num}" in plain(findings(example_prompts(screened_by=None))["unsafe"])
+
+
+def test_simulated_labels_are_called_so() -> None:
+    said = plain(findings(example_prompts(num_labeled_by_simulated=12))["use-cases"])
+    assert "12 prompts were labeled by simulated labelers." in said
+    assert "simulated" not in render(example_prompts())
+
+
 def test_bare_facts_make_a_page() -> None:
     """No user, no use case, nothing private, a single prompt without a letter, of length 0."""
     part = SetPart(set="sft", split="train", by_source={"": 1}, lengths=(0,))
@@ -177,7 +182,7 @@ def test_same_facts_give_the_same_bytes(prompts_path: Path) -> None:
 def test_figures_have_words_for_those_who_cannot_see_them() -> None:
     drawings = [one for row in draw(example_prompts()).values() for one in row]
     labels = [re.search(r'aria-label="([^"]+)"', drawing.svg) for drawing in drawings]
-    assert len(drawings) == 13
+    assert len(drawings) == 14
     assert all(label and len(label.group(1)) > 20 for label in labels)
     for drawing in drawings:
         assert set(re.findall(r"(?:fill|stroke): ?(#[0-9a-f]{3,8})", drawing.svg)) == set(), drawing.title

@@ -75,13 +75,16 @@ def build_prompts(project: Project, store: str | None = None, engine: str = "loc
         "steps": [_steps_table(decisions, made, pool)],
         "sizes": [sizes_table(sets)],
         "use-cases": [use_cases_table(sets), *described.tables(sets)],
-        "lengths": length_tables(sets, length, unit),
-        "languages": [languages_table(made.languages)],
-        "private": [private_table(made.report)],
         "unsafe": described.unsafe_tables(sets),
+        "lengths": length_tables(sets, length, unit),
+        "private": [private_table(made.report)],
+        "languages": [languages_table(made.languages)],
     }
     steps = [(one.name, one.num_read, one.num_dropped) for one in decisions.steps]
-    facts = prompt_facts(sets, steps, made, length, unit, project.recipe.prompts, by_section)
+    facts = prompt_facts(
+        sets, steps, made.languages, made.report, described.beyond.screen, length, unit, project.recipe.prompts,
+        by_section,
+    )  # fmt: skip
     write_prompt_report(facts, project.directory / REPORT)
     tables = list(chain.from_iterable(by_section.values()))
     card = data_card(

@@ -46,8 +46,9 @@ class Described:
         return tables
 
     def unsafe_tables(self, sets: Sets) -> list[Table]:
-        """What was flagged, where there is a screen."""
-        return [] if self.beyond.screen is None else [unsafe_table(sets, _by_what(self.beyond.screen))]
+        """What was flagged."""
+        screen = self.beyond.screen
+        return [] if screen is None else [unsafe_table(sets, _by_what(screen))]
 
 
 def describe(recipe: Recipe, imported: Imported, database: Database, decisions: Decisions) -> Described:

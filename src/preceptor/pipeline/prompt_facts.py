@@ -6,9 +6,10 @@ from itertools import chain
 
 from preceptor import __version__
 from preceptor.pipeline.recipe import PromptsConfig
-from preceptor.prompts.making import Made
-from preceptor.prompts.selecting import predicted_use_case
+from preceptor.prompts.labeled import PREDICTED, num_simulated_in, use_case_in
+from preceptor.prompts.private_report import PrivacyReport
 from preceptor.prompts.tables import Table
+from preceptor.prompts.unsafe import Screen
 from preceptor.records import USE_CASES, Prompt, Split
 from preceptor.reporting.prompt_data import PrivateCount, PromptFacts, SetPart, StepCount, TableText
 
@@ -21,14 +22,15 @@ SIZES = {"sft": "num_sft", "reward": "num_reward", "rl": "num_rl", "test": "num_
 def prompt_facts(
     sets: Mapping[str, Sequence[Prompt]],
     steps: Sequence[tuple[str, int, int]],
-    made: Made,
+    languages: Mapping[str, int],
+    report: PrivacyReport,
+    screen: Screen | None,
     length: Callable[[Prompt], int],
     unit: str,
     config: PromptsConfig,
     tables: Mapping[str, Sequence[Table]],
 ) -> PromptFacts:
     """The facts; `steps` are (step, prompts read, prompts left out), `length` counts in `unit`, `tables` by section."""
-    report = made.report
     rows = list(chain.from_iterable(sets.values()))
     parts = [
         _part(name, split, some, length)
@@ -51,7 +53,7 @@ def prompt_facts(
             str(name): tuple(length(row) for row in rows if row.use_case == name) for name in USE_CASES
         },
         lengths_by_source={name: tuple(length(row) for row in rows if row.source == name) for name in sources},
-        languages=dict(made.languages),
+        languages=dict(languages),
         languages_kept=config.build.languages,
         private=tuple(
             PrivateCount(
@@ -62,8 +64,8 @@ def prompt_facts(
         ),
         num_messages=report.num_prompts,
         num_with_private=report.num_with_findings,
-        is_screened=bool(tables.get("unsafe")),
-        num_unsafe=sum(row.is_unsafe for row in rows),
+        screened_by=None if screen is None or screen.scorer is None else screen.name,
+        num_labeled_by_simulated=sum(num_simulated_in(row) > 0 for row in rows),
         per_user=_per_user(rows),
         tables={section: tuple(_table(one) for one in some) for section, some in tables.items()},
         config=config.model_dump(mode="json"),
@@ -78,7 +80,8 @@ def _part(name: str, split: Split, rows: Sequence[Prompt], length: Callable[[Pro
         by_source=dict(Counter(row.source for row in rows)),
         per_user=_per_user(rows),
         use_cases=_counted(row.use_case for row in rows),
-        predicted=_counted(predicted_use_case(row) for row in rows if row.use_case is None),
+        predicted=_counted(use_case_in(row, PREDICTED) for row in rows if row.use_case is None),
+        num_unsafe=sum(row.is_unsafe for row in rows),
         lengths=tuple(length(row) for row in rows),
     )
 

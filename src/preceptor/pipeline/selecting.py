@@ -17,7 +17,7 @@ from preceptor.pipeline.sets import share_out
 from preceptor.pipeline.single import known_demonstrations, known_rankings, latest, prepare
 from preceptor.pipeline.stages import candidates_stage
 from preceptor.prompts.selecting import Pair, by_coverage, by_random, by_uncertainty, use_case_of
-from preceptor.records import USE_CASES, Candidates, Prompt, Response, UseCase, read_artifact, write_artifact
+from preceptor.records import USE_CASES, Candidates, Prompt, Response, read_artifact, write_artifact
 from preceptor.runs.lineage import model_hash
 
 By = Literal["uncertainty", "coverage", "random"]
@@ -35,7 +35,7 @@ class Pool:
     prompts: list[Prompt]
     left_out: dict[str, int]
     """Why the others are not among them → how many."""
-    labeled: Counter[UseCase]
+    labeled: Counter[str]
     """Use case → prompts whose responses the training group has ranked so far."""
     parents: list[str]
     """Content hashes of where these rankings lie."""
@@ -198,7 +198,7 @@ def _of_pair(row: Candidates, pair: Pair) -> Candidates:
     return row.model_copy(update={"responses": (row.responses[pair.left], row.responses[pair.right])})
 
 
-def _in_order(cases: Iterable[UseCase | None]) -> dict[str, int]:
+def _in_order(cases: Iterable[str | None]) -> dict[str, int]:
     """How many of each use case, in the order of Table 1; 'unknown' for None."""
     counts = Counter(cases)
     return {name or "unknown": counts[name] for name in (*USE_CASES, None) if counts[name]}

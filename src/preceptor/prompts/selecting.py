@@ -8,7 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from preceptor.records import USE_CASES, Prompt, UseCase
+from preceptor.prompts.labeled import PREDICTED, use_case_in
+from preceptor.records import USE_CASES, Prompt
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,9 @@ class Pair:
     """Standard deviation over the members of the probability that the left one is preferred: 0 to 0.5."""
 
 
-def predicted_use_case(prompt: Prompt) -> UseCase | None:
-    """What a classifier predicted; None where it said nothing that is a use case."""
-    predicted = prompt.metadata.get("predicted")
-    name = predicted.get("use_case") if isinstance(predicted, dict) else None
-    return next((use_case for use_case in USE_CASES if use_case == name), None)
-
-
-def use_case_of(prompt: Prompt) -> UseCase | None:
+def use_case_of(prompt: Prompt) -> str | None:
     """What somebody said it is, else what a classifier predicted."""
-    return prompt.use_case or predicted_use_case(prompt)
+    return prompt.use_case or use_case_in(prompt, PREDICTED)
 
 
 def by_random(pool: Sequence[Prompt], num: int, seed: int) -> list[Prompt]:
@@ -39,7 +33,7 @@ def by_random(pool: Sequence[Prompt], num: int, seed: int) -> list[Prompt]:
     return sorted(pool, key=lambda prompt: hashlib.sha256(f"{seed}\0select\0{prompt.id}".encode()).digest())[:num]
 
 
-def by_coverage(pool: Sequence[Prompt], labeled: Mapping[UseCase, int], num: int, seed: int) -> list[Prompt]:
+def by_coverage(pool: Sequence[Prompt], labeled: Mapping[str, int], num: int, seed: int) -> list[Prompt]:
     """Prompts that bring the numbers of labeled ones as near to even over the use cases as the pool allows.
 
     Minimises Σ_u (labeled_u + chosen_u)², which for a given sum is the squared distance from even shares. Each step
@@ -48,7 +42,7 @@ def by_coverage(pool: Sequence[Prompt], labeled: Mapping[UseCase, int], num: int
     gives anyway, and leave a reward model with few labels where use cases are rare. Within a use case hash order
     decides. Prompts whose use case nobody knows come last.
     """
-    waiting: dict[UseCase | None, list[Prompt]] = {}
+    waiting: dict[str | None, list[Prompt]] = {}
     for prompt in reversed(by_random(pool, len(pool), seed)):
         waiting.setdefault(use_case_of(prompt), []).append(prompt)
     counts, chosen = Counter(labeled), list[Prompt]()

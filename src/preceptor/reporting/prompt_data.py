@@ -34,6 +34,8 @@ class SetPart(Record):
     """Use case → prompts of which somebody said it."""
     predicted: dict[str, int] = Field(default_factory=dict)
     """Use case → prompts of which nobody said any, and a classifier said this."""
+    num_unsafe: int = 0
+    """Prompts that the screen for unsafe content flagged."""
     lengths: tuple[int, ...]
 
     @property
@@ -90,10 +92,10 @@ class PromptFacts(Record):
     """Messages of the train split that were searched for personal data."""
     num_with_private: int = 0
     """Those in which some was found."""
-    is_screened: bool = False
-    """Whether anything looked for unsafe content."""
-    num_unsafe: int = 0
-    """Prompts of the sets that were flagged as unsafe."""
+    screened_by: str | None = None
+    """The scorer that looked for unsafe content; None where none did."""
+    num_labeled_by_simulated: int = 0
+    """Prompts in the sets that simulated labelers labeled."""
     per_user: tuple[int, ...] = ()
     """Prompts of each user in all sets together, the largest number first."""
     tables: dict[str, tuple[TableText, ...]] = Field(default_factory=dict)

@@ -28,10 +28,10 @@ def draw(facts: PromptFacts) -> dict[str, list[Drawing]]:
         "steps": [funnel(facts)],
         "sizes": [sizes(facts), users(facts)],
         "use-cases": [use_cases(facts, name) for name in facts.sizes()],
+        "unsafe": [unsafe(facts)],
         "lengths": lengths(facts),
         "languages": [languages(facts)],
         "private": [private(facts)],
-        "unsafe": [],
     }
     return {section: [drawing for drawing in row if drawing is not None] for section, row in candidates.items()}
 
@@ -117,6 +117,15 @@ def use_cases(facts: PromptFacts, name: str) -> Drawing | None:
         _bare(axes, cases, 1.2 * widest)
     return Drawing(f"Use cases of {name}", page.svg, "Given: somebody said so. " * bool(given)
                    + "Predicted: a classifier did, where nobody said." * bool(predicted))  # fmt: skip
+
+
+def unsafe(facts: PromptFacts) -> Drawing | None:
+    """Flagged prompts by set and split."""
+    rows = [(part.name, part.num_unsafe) for part in facts.parts if part.num_unsafe]
+    if not rows:
+        return None
+    svg = _bars("unsafe", "Flagged prompts", rows)
+    return Drawing("Flagged as unsafe", svg, "Where they are; the table has their share of each set.")
 
 
 def lengths(facts: PromptFacts) -> list[Drawing]:

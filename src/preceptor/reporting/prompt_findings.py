@@ -36,10 +36,10 @@ def findings(facts: PromptFacts) -> dict[str, list[Finding]]:
         "steps": _steps(facts),
         "sizes": [*_sizes(facts), *_users(facts)],
         "use-cases": _use_cases(facts),
+        "unsafe": _unsafe(facts),
         "lengths": _lengths(facts),
         "languages": _languages(facts),
         "private": _private(facts),
-        "unsafe": _unsafe(facts),
     }
 
 
@@ -131,6 +131,8 @@ def _use_cases(facts: PromptFacts) -> list[Finding]:
                 f"often it is {_plain(name)} ({share_of(num, num_given)} of these)."
             )
         ]
+    if facts.num_labeled_by_simulated:
+        said.append(Finding(f"{facts.num_labeled_by_simulated:,} prompts were labeled by simulated labelers."))
     if num_predicted:
         said.append(
             Finding(
@@ -138,6 +140,23 @@ def _use_cases(facts: PromptFacts) -> list[Finding]:
             )
         )
     return said
+
+
+def _unsafe(facts: PromptFacts) -> list[Finding]:
+    num = sum(part.num_unsafe for part in facts.parts)
+    if not num and facts.screened_by is None:
+        return [
+            Finding(
+                "Nothing looked for unsafe content: ‘prompts.build.unsafe’ names no scorer, or there are too few "
+                "labels for one to learn from."
+            )
+        ]
+    by = "Labelers" if facts.screened_by is None else f"‘{facts.screened_by}’"
+    if not num:
+        return [Finding(f"{by} flagged no prompt in the sets as unsafe.")]
+    share = share_of(num, facts.num_prompts)
+    text = f"{by} flagged {num:,} prompts in the sets ({share}) as unsafe; they stay in the data, and only "
+    return [Finding(text + "labelers who agreed to such content get them.")]
 
 
 def _lengths(facts: PromptFacts) -> list[Finding]:
@@ -206,19 +225,6 @@ def _private(facts: PromptFacts) -> list[Finding]:
         kinds = listed([f"{_plain(one.kind)} ({one.num_found:,})" for one in kept])
         said.append(Finding(f"By the recipe it stays in the data: {kinds}.", is_warning=True))
     return said
-
-
-def _unsafe(facts: PromptFacts) -> list[Finding]:
-    if not facts.is_screened:
-        return [Finding("Nothing looked for unsafe content: ‘prompts.build.unsafe’ names no scorer.")]
-    if not facts.num_unsafe:
-        return [Finding("No prompt was flagged as unsafe.")]
-    return [
-        Finding(
-            f"{share_of(facts.num_unsafe, facts.num_prompts)} of the prompts were flagged as unsafe "
-            f"({facts.num_unsafe:,}); the labelling room gives them only to people who agreed to such content."
-        )
-    ]
 
 
 def _plain(name: str) -> str:

@@ -9,8 +9,8 @@ from preceptor.reporting.prompt_figures import draw
 from preceptor.reporting.prompt_findings import findings, headline
 
 SECTIONS = {
-    "steps": "Steps", "sizes": "Sizes and users", "use-cases": "Use cases", "lengths": "Lengths",
-    "languages": "Languages", "private": "Personal data", "unsafe": "Unsafe content",
+    "steps": "Steps", "sizes": "Sizes and users", "use-cases": "Use cases", "unsafe": "Unsafe content",
+    "lengths": "Lengths", "languages": "Languages", "private": "Personal data",
 }  # fmt: skip
 
 
