@@ -23,14 +23,14 @@ from preceptor.reporting.verdict import verdict
 from tests.reporting.example_report import example_report
 
 SMALLER = [
-    "prompts.num_sft=300", "prompts.num_reward=900", "prompts.num_rl=1000", "prompts.num_test=100",
+    "prompts.num_sft=240", "prompts.num_reward=500", "prompts.num_rl=600", "prompts.num_test=80",
     "prompts.num_documents=0", "labels.held_out_share=0.3", "sft.num_epochs=4",
 ]  # fmt: skip
 
 
 FREE = [
-    "rl.ppo.kl.coef=0", "rl.ppo.optim.learning_rate=1.5e-3", "rl.ppo.batch_size=64", "rl.ppo.num_steps=40",
-    "rl.ppo.eval_every=5",
+    "rl.ppo.kl.coef=0", "rl.ppo.optim.learning_rate=3e-3", "rl.ppo.batch_size=64", "rl.ppo.num_steps=24",
+    "rl.ppo.eval_every=3",
 ]  # fmt: skip
 """Nothing holds the policy to its reference, and it takes large steps."""
 

@@ -445,8 +445,8 @@ def test_how_an_item_is_shown_differs_by_labeler_and_not_by_reload(store: Databa
 
 
 def test_forty_threads_make_exactly_the_overlap(store: Database) -> None:
-    """500 items, overlap 3, 40 labelers; clients die at random, leases end while they work, late work comes in."""
-    num_items, overlap = 500, 3
+    """250 items, overlap 3, 40 labelers; clients die at random, leases end while they work, late work comes in."""
+    num_items, overlap = 250, 3
     stage = add_ranking_stage(store, num_items, overlap=overlap, settings={"lease_minutes": 1 / 60})
     labelers = add_labelers(store, 40)
     served: Counter[tuple[int, int]] = Counter()

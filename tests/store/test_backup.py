@@ -32,7 +32,7 @@ def test_a_backup_taken_while_people_work_is_one_whole_state(
     store: Database, store_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Each write adds a labeler and a guideline; a backup must never have one without the other."""
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
 
     def work() -> None:
         number = 0
@@ -42,9 +42,11 @@ def test_a_backup_taken_while_people_work_is_one_whole_state(
                 session.add(Labeler(name=f"l{number}", role="labeler", created_at=0.0, profile={"pad": "x" * 5000}))
                 session.flush()
                 session.add(Guideline(name="g", version=number, text="t", note="", created_at=0.0))
+            begun.set()
 
     thread = threading.Thread(target=work)
     thread.start()
+    begun.wait()
     try:
         for number in range(3):
             said = back_up(store_url, tmp_path / f"backup-{number}")

@@ -61,10 +61,10 @@ def _bring(project: Project, file: Path) -> None:
 
 
 def _is_built(project: Project, asked: str) -> bool:
-    """Whether the prompts in `data/` were built of these alone, by this recipe."""
+    """Whether the prompts in `data/` were built of these by this recipe."""
     try:
         manifest = read_manifest(project.data / POOL)
     except UserError:
         return False
     notes = {"seed": project.recipe.seed, "build": project.recipe.prompts.build.model_dump(mode="json")}
-    return manifest.parents == (asked,) and notes.items() <= manifest.notes.items()
+    return asked in manifest.parents and notes.items() <= manifest.notes.items()

@@ -31,6 +31,7 @@ PAGES = {
     "GET /session": SIGNED_IN, "GET /join/{token}": ANYBODY, "POST /join/{token}": ANYBODY, "POST /language": ANYBODY,
     "GET /account": SIGNED_IN, "POST /account/password": SIGNED_IN, "POST /account/tokens": SIGNED_IN,
     "POST /account/tokens/{token_id}/revoke": OWNER, "POST /account/sensitive": SIGNED_IN,
+    "POST /account/sensitive-work": SIGNED_IN,
     "GET /stages/{stage_id}/next": TRAINING, "GET /items/{item_id}": OWNER,
     "POST /items/{item_id}/take-back-skip": OWNER,
     "GET /admin": ADMINS, "POST /admin/stages/{stage_id}": ADMINS, "GET /admin/people": ADMINS,
