@@ -134,11 +134,8 @@ def _use_cases(facts: PromptFacts) -> list[Finding]:
     if facts.num_labeled_by_simulated:
         said.append(Finding(f"{facts.num_labeled_by_simulated:,} prompts were labeled by simulated labelers."))
     if num_predicted:
-        said.append(
-            Finding(
-                f"For {share_of(num_predicted, facts.num_prompts)} a classifier predicted the use case; these are counted apart."
-            )
-        )
+        share = share_of(num_predicted, facts.num_prompts)
+        said.append(Finding(f"For {share} a classifier predicted the use case; these are counted apart."))
     return said
 
 
