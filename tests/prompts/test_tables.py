@@ -30,11 +30,13 @@ SETS = {
 
 def test_sizes_by_set_split_and_source() -> None:
     table = sizes_table(SETS)
-    assert table.head == ("set", "customer", "labeler", "total", "users", "prompts per user")
+    assert table.head == ("source", "sft train", "sft valid", "test test")
     assert table.rows == [
-        ("sft train", "0", "2", "2", "1", "2.00"),
-        ("sft valid", "1", "0", "1", "1", "1.00"),
-        ("test test", "1", "0", "1", "0", "–"),
+        ("customer", "0", "1", "1"),
+        ("labeler", "2", "0", "0"),
+        ("total", "2", "1", "1"),
+        ("users", "1", "1", "0"),
+        ("prompts per user", "2.00", "1.00", "–"),
     ]
 
 

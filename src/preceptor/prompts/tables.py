@@ -32,15 +32,15 @@ class Table:
 
 def sizes_table(sets: Sets) -> Table:
     """Prompts by set, split and source, and the users that they are of, like Table 6 and Table 8."""
-    sources = sorted({row.source for rows in sets.values() for row in rows})
-    lines: Rows = []
-    for name, rows in _parts(sets).items():
-        by_source = Counter(row.source for row in rows)
-        users = {row.user for row in rows if row.user is not None}
-        named = sum(row.user is not None for row in rows)
-        counts = (*(by_source[source] for source in sources), len(rows), len(users))
-        lines.append((name, *(f"{count:,}" for count in counts), f"{named / len(users):.2f}" if users else "–"))
-    return Table("Sizes by source (like Table 6)", ("set", *sources, "total", "users", "prompts per user"), lines)
+    parts = _parts(sets)
+    by_source = {name: Counter(row.source for row in rows) for name, rows in parts.items()}
+    sources = sorted(set[str]().union(*by_source.values()))
+    lines: Rows = [(source, *(f"{by_source[name][source]:,}" for name in parts)) for source in sources]
+    lines.append(("total", *(f"{len(rows):,}" for rows in parts.values())))
+    askers = [[row.user for row in rows if row.user is not None] for rows in parts.values()]
+    lines.append(("users", *(f"{len(set(users)):,}" for users in askers)))
+    lines.append(("prompts per user", *(f"{len(users) / len(set(users)):.2f}" if users else "–" for users in askers)))
+    return Table("Sizes by source (like Table 6)", ("source", *parts), lines)
 
 
 def use_cases_table(sets: Sets) -> Table:
