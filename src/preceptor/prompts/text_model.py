@@ -89,9 +89,8 @@ def out_of_fold(
     numbers = {user: number for number, user in enumerate(dict.fromkeys(users))}
     groups = [numbers[user] for user in users]
     folds = StratifiedGroupKFold(NUM_FOLDS, shuffle=True, random_state=seed)
-    with (
-        warnings.catch_warnings()
-    ):  # a name with fewer labels than folds is missing in some, and counts as missed there
+    with warnings.catch_warnings():
+        # A name with fewer labels than folds is missing in some of them, and counts as missed there.
         warnings.filterwarnings("ignore", message="The least populated class")
         parts = list(folds.split(features, list(labels), groups))
     for train, test in parts:
