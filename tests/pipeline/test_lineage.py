@@ -49,6 +49,25 @@ def test_every_parent_of_every_stage_is_known_by_its_place(finished_project: Pat
     assert [thing.place for thing in outside] == ["base model"]
 
 
+def test_raw_prompts_are_known_by_their_files_and_many_files_by_a_few(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    assert preceptor("init", project).code == 0
+    files = [tmp_path / f"asked-{number:02}.jsonl" for number in range(11)]
+    for number, file in enumerate(files):
+        rows = [{"prompt": f"Question {number}, part {part}?", "user": f"{number}-{part}"} for part in range(6)]
+        file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert preceptor("prompts", "add", *files, "-p", project).code == 0
+    assert preceptor("prompts", "build", "-p", project).code == 0
+    memory = Memory.of(project)
+    pool = memory.find("data/prompts-built")
+    assert names(memory.parents(pool)) == {file.name for file in files}
+    shown = family_of(memory, pool)
+    titles = [shown.boxes[key].title for key in shown.parents[shown.target]]
+    assert len(titles) == 9
+    assert titles[-1] == "3 more files"
+    assert "not in the project" not in preceptor("lineage", "prompts-sft", "-p", project).said
+
+
 def test_what_only_measures_goes_into_no_policy(finished_project: Path) -> None:
     """Rows of `data/rankings` by held-out labelers went into the judge alone, those of `data/evaluations` into none."""
     memory = Memory.of(finished_project)

@@ -19,7 +19,7 @@ from preceptor.prompts.card import data_card
 from preceptor.prompts.engine import engine_named
 from preceptor.prompts.leak import check_leak
 from preceptor.prompts.making import Made, make_prompts
-from preceptor.prompts.raw import StoredPrompts, file_hashes
+from preceptor.prompts.raw import StoredPrompts, files_of
 from preceptor.prompts.steps import Decisions, decide
 from preceptor.prompts.tables import (
     Table,
@@ -65,7 +65,7 @@ def build_prompts(project: Project, store: str | None = None, engine: str = "loc
         imported = Imported(project.data, project.recipe, project.say)
         described = describe(project.recipe, imported, database, decisions)
         rows = make_prompts(prompts, decisions, config, described.beyond, made)
-        pool = _write_pool(project, file_hashes(database), decisions, described, made, rows)
+        pool = _write_pool(project, files_of(database), decisions, described, made, rows)
     finally:
         database.close()
     project.tell_dropped("prompts", pool.dropped, len(decisions.keys))
@@ -114,14 +114,15 @@ def _keep_sets(project: Project, imported: Imported) -> dict[str, list[Prompt]]:
 
 def _write_pool(
     project: Project,
-    files: Sequence[str],
+    files: Sequence[Mapping[str, str]],
     decisions: Decisions,
     described: Described,
     made: Made,
     prompts: Iterable[Prompt],
 ) -> Manifest:  # fmt: skip
     """All prompts that are left, and the log of those that are not."""
-    notes: dict[str, Any] = {"seed": project.recipe.seed, "build": project.recipe.prompts.build.model_dump(mode="json")}
+    build = project.recipe.prompts.build.model_dump(mode="json")
+    notes: dict[str, Any] = {"seed": project.recipe.seed, "build": build, "files": list(files)}
 
     def rows() -> Iterator[Prompt]:
         yield from prompts
@@ -129,7 +130,7 @@ def _write_pool(
         notes.update(steps=steps, split=made.splits, languages=made.languages, **described.notes(made))
 
     dropped = decisions.dropped  # read, as the notes are, after the last row
-    parents = [*files, *described.sources.values()]
+    parents = [*(file["sha256"] for file in files), *described.sources.values()]
     pool = stream_artifact(project.data / POOL, rows(), "prompts", parents=parents, dropped=dropped, notes=notes)
     log = project.directory / "artifacts" / "prompts-dropped"
     stream_artifact(log, decisions.logged(), "dropped_prompts", parents=[pool.content_hash])

@@ -18,6 +18,9 @@ METRICS = (
 )  # fmt: skip
 """What is told of a run: the last value of each."""
 
+MOST_FILES = 8
+"""Files that stand one by one; the manifest names all."""
+
 OUTSIDE = {
     "file": "a file that was imported",
     "elsewhere": "not in this project",
@@ -27,13 +30,17 @@ OUTSIDE = {
 
 def family_of(memory: Memory, thing: Thing, *, with_names: bool = False) -> Family:
     """A thing with its ancestors and descendants; `with_names` lists labelers' pseudonyms."""
-    above, below = _reached(thing, memory.parents), _reached(thing, memory.children)
+
+    def parents(one: Thing) -> list[Thing]:
+        return _made_from(memory, one)
+
+    above, below = _reached(thing, parents), _reached(thing, memory.children)
     things = above | below
     return Family(
         thing.key,
         {key: Box(title(one), list(_lines(memory.project, one, with_names)), one.kind in OUTSIDE)
          for key, one in things.items()},
-        {key: _keys(memory.parents(one), above if key in above else things) for key, one in things.items()},
+        {key: _keys(parents(one), above if key in above else things) for key, one in things.items()},
         {key: _keys(memory.children(one), below if key in below else things) for key, one in things.items()},
     )  # fmt: skip
 
@@ -41,6 +48,18 @@ def family_of(memory: Memory, thing: Thing, *, with_names: bool = False) -> Fami
 def title(thing: Thing) -> str:
     """What a thing is called."""
     return thing.latest or thing.place
+
+
+def _made_from(memory: Memory, thing: Thing) -> list[Thing]:
+    """What a thing was made from, many files as a few and one that stands for the others."""
+    if thing.kind == "file":
+        return []
+    found = memory.parents(thing)
+    rest = [one for one in found if one.kind == "file"][MOST_FILES:]
+    if not rest:
+        return found
+    others = Thing(f"{len(rest):,} more files", canonical_hash([one.content for one in rest]), "file")
+    return [*(one for one in found if one not in rest), others]
 
 
 def _reached(thing: Thing, ways: Callable[[Thing], list[Thing]]) -> dict[str, Thing]:

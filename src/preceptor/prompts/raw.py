@@ -118,10 +118,11 @@ def lacks_use_case(database: Database) -> bool:
         return session.scalar(select(RawPrompt.key).where(RawPrompt.use_case.is_(None)).limit(1)) is not None
 
 
-def file_hashes(database: Database) -> list[str]:
-    """Content hashes of the files that raw prompts came from."""
+def files_of(database: Database) -> list[dict[str, str]]:
+    """The files that raw prompts came from, by their hashes."""
     with database.read() as session:
-        return sorted(set(session.scalars(select(PromptFile.content_hash))))
+        found = dict(session.execute(select(PromptFile.content_hash, PromptFile.name).order_by(PromptFile.id)).all())
+    return [{"name": found[content], "sha256": content} for content in sorted(found)]
 
 
 def num_raw(database: Database) -> int:
