@@ -134,7 +134,7 @@ def test_labels_teach_the_build_and_its_flags_go_to_who_agreed(project: Path, st
     assert all(row.use_case is None for row in others), "a prediction is nobody's word"
     right = [row for row in others if predicted(row)["use_case"] == told(row.text)]
     assert len(right) > 0.9 * len(others)
-    assert {row.metadata[UNSAFE]["scorer"] for row in labeled if row.is_unsafe} == {"labeler"}  # type: ignore[index,call-overload]
+    assert {row.metadata[UNSAFE]["scorer"] for row in labeled if row.is_unsafe} == {"labeler"}
     assert [row.is_unsafe for row in labeled] == ["murder" in row.text for row in labeled]
     assert sum(row.is_unsafe == ("murder" in row.text) for row in others) > 0.9 * len(others)
     num_unsafe = sum(row.is_unsafe for row in rows.values())
@@ -174,7 +174,7 @@ def test_the_same_labels_build_the_same_and_other_scorers_are_asked_by_name(
     rows, manifest = pool(project)
     unlabeled = [row for row in rows.values() if LABELS not in row.metadata]
     assert [row.is_unsafe for row in unlabeled] == ["green" in row.text for row in unlabeled]
-    assert manifest.notes["unsafe"]["scorer"] == "python:mine:score"  # type: ignore[index,call-overload]
+    assert manifest.notes["unsafe"]["scorer"] == "python:mine:score"
     said = build(project, "prompts.build.unsafe.scorer=null")
     assert not any(row.is_unsafe for row in pool(project)[0].values())
     assert "unsafe" not in pool(project)[1].notes

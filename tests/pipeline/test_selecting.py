@@ -38,7 +38,7 @@ def chosen(project: Path, number: int = 1) -> list[Candidates]:
 
 
 def facts(project: Path, number: int = 1) -> dict:
-    return read_manifest(project / "artifacts" / f"selected-{number}").notes["selection"]  # type: ignore[return-value]
+    return read_manifest(project / "artifacts" / f"selected-{number}").notes["selection"]
 
 
 def in_sets(project: Path) -> set[str]:

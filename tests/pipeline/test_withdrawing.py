@@ -263,7 +263,7 @@ def test_downloads_leave_them_out_too(room: Path, format: str) -> None:
     store = Database.open(f"sqlite:///{room}/labeling/labels.db")
 
     def rows() -> int:
-        archive = export_archive(store, format, time.time(), Withdrawn.of(room))  # type: ignore[arg-type]
+        archive = export_archive(store, format, time.time(), Withdrawn.of(room))
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             name = next(one for one in files.namelist() if one.startswith("labels-rankings") and "-held" not in one
                         and "-simulated" not in one and not one.endswith(("/", "manifest.json")))  # fmt: skip

@@ -186,7 +186,7 @@ def test_near_misses_are_left_alone(text: str) -> None:
         (is_italian_code, "RSSMRA85T10A562S"), (is_brazilian_cpf, "52998224725"),
     ],
 )  # fmt: skip
-def test_published_examples_pass_and_any_other_last_sign_fails(passes, right: str) -> None:  # type: ignore[no-untyped-def]
+def test_published_examples_pass_and_any_other_last_sign_fails(passes, right: str) -> None:
     signs = "0123456789" if right[-1].isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     assert [sign for sign in signs if passes(right[:-1] + sign)] == [right[-1]]
 

@@ -174,8 +174,8 @@ def test_what_was_given_and_what_was_predicted_stand_apart() -> None:
     ]  # fmt: skip
     nobodys, labeled, came = described(rows, given, learned(labels()))
     assert nobodys.use_case is None
-    assert nobodys.metadata[PREDICTED]["use_case"] == "rewrite"  # type: ignore[index,call-overload]
-    assert nobodys.metadata[PREDICTED]["properties"] == {"sensitive": False}  # type: ignore[index,call-overload]
+    assert nobodys.metadata[PREDICTED]["use_case"] == "rewrite"
+    assert nobodys.metadata[PREDICTED]["properties"] == {"sensitive": False}
     assert labeled.use_case == "chat", "labelers' word goes before what it came with"
     assert labeled.metadata == {
         LABELS: {"use_case": "chat", "properties": {"sensitive": False}, "num_labelers": 2, "num_simulated": 1},

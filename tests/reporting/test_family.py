@@ -38,7 +38,7 @@ def diamond() -> Family:
 
 def boxes_of(drawing: str) -> list[tuple[float, float, float, float]]:
     root = ElementTree.fromstring(drawing)
-    return [tuple(float(one.attrib[name]) for name in ("x", "y", "width", "height")) for one in root.iter(f"{SVG}rect")]  # type: ignore[misc]
+    return [tuple(float(one.attrib[name]) for name in ("x", "y", "width", "height")) for one in root.iter(f"{SVG}rect")]
 
 
 def test_generations_go_by_the_longest_way(diamond: Family) -> None:
