@@ -75,7 +75,7 @@ def train_reward_model(
     reward_model.eval()  # dropout stays off: the score is also PPO's reward
     for step in run.steps(num_steps, state, label="Reward model"):
         rows = order.take(usable, step, config.batch_size, last=num_positions)
-        metrics = _accumulate(config, reward_model, rows, max_tokens)
+        metrics = accumulate(config, reward_model, rows, max_tokens)
         rate = learning_rate(step, num_steps, config.optim)
         norm = apply_gradients(optimizer, rate, config.optim.max_grad_norm)
         run.log(step, metrics | {"reward_model/grad_norm": norm, "reward_model/learning_rate": rate})
@@ -101,7 +101,7 @@ def usable_rankings(rankings: Sequence[Ranking], chat: Chat, max_tokens: int) ->
     return usable, {reason: count for reason, count in dropped.items() if count}
 
 
-def _accumulate(
+def accumulate(
     config: RewardModelConfig, reward_model: RewardModel, rankings: Sequence[Ranking], max_tokens: int
 ) -> dict[str, float]:
     """Gradients of the mean loss over rankings, `micro_batch_size` of them at a time; and the batch's metrics."""

@@ -1,0 +1,90 @@
+"""The fixed work that both sides of a row do: the same sizes of model, the same tokens, without torch.
+
+Random weights and random words: this measures speed, never quality. Word `w17` is token 17.
+"""
+
+import math
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+BUILD = Path(__file__).parents[2] / "build" / "bench"
+MODELS = BUILD / "models"
+FIRST_WORD = 4
+"""Tokens before it are special: pad, beginning, end, unknown."""
+PAD, BEGIN, END, UNKNOWN = range(FIRST_WORD)
+NUM_TURNS = 400
+"""More than any side is ever asked for."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A Llama with tied embeddings."""
+
+    num_layers: int
+    width: int
+    inner_width: int
+    num_heads: int
+    vocabulary: int
+
+    @property
+    def num_matrix_weights(self) -> int:
+        """Weights that multiply each token, the head's included."""
+        layer = 4 * self.width**2 + 3 * self.width * self.inner_width
+        return self.num_layers * layer + self.vocabulary * self.width
+
+    def forward_flops(self, num_tokens: int, num_context: float, *, with_head: bool = True) -> float:
+        """Multiplications and additions of a forward pass over tokens that attend to `num_context` others each."""
+        weights = self.num_matrix_weights - (0 if with_head else self.vocabulary * self.width)
+        return num_tokens * (2 * weights + 4 * self.num_layers * self.width * num_context)
+
+    def cache_bytes(self, num_tokens: int, num_bytes: int) -> float:
+        """Keys and values of that many tokens."""
+        return 2 * self.num_layers * self.width * num_tokens * num_bytes
+
+
+SIZES = {"tiny": Size(4, 256, 512, 4, 2048), "small": Size(8, 512, 1024, 8, 8192)}
+
+
+def words(dice: random.Random, num: int, size: str) -> list[int]:
+    """Random tokens, none of them special."""
+    return [dice.randrange(FIRST_WORD, SIZES[size].vocabulary) for _ in range(num)]
+
+
+def text(tokens: list[int]) -> str:
+    """Tokens as the words that a tokenizer makes them of."""
+    return " ".join(f"w{token}" for token in tokens)
+
+
+def prompts(size: str, num: int, turn: int, *, shortest: int = 32, longest: int = 64) -> list[list[int]]:
+    """Prompts of one turn, of even lengths between the two; the first is of the longest."""
+    dice = random.Random(f"prompts {size} {num} {turn}")
+    lengths = [longest, *(dice.randint(shortest, longest) for _ in range(num - 1))]
+    return [words(dice, length, size) for length in lengths]
+
+
+def lognormal_lengths(
+    num: int, seed: int, *, mean: float, longest: int, shortest: int = 1, spread: float = 0.7
+) -> list[int]:
+    """Lengths as people's texts have them: lognormal with that mean (before the cut), cut at both ends."""
+    dice = random.Random(f"lengths {num} {seed}")
+    centre = math.log(mean) - spread**2 / 2
+    return [round(min(longest, max(shortest, dice.lognormvariate(centre, spread)))) for _ in range(num)]
+
+
+def texts(size: str, num: int, turn: int, *, longest: int = 256) -> list[list[int]]:
+    """Texts of one step of supervised fine-tuning."""
+    dice = random.Random(f"texts {size} {turn}")
+    lengths = lognormal_lengths(num, turn, mean=84.0, longest=longest, shortest=8)
+    return [words(dice, length, size) for length in lengths]
+
+
+def ranked(
+    size: str, num: int, num_responses: int, turn: int, *, prompt: int = 128, response: int = 64
+) -> list[list[list[int]]]:
+    """For each of `num` prompts: the prompt, then its responses from best to worst, each ending with the end token."""
+    dice = random.Random(f"ranked {size} {turn}")
+    return [
+        [words(dice, prompt, size), *([*words(dice, response - 1, size), END] for _ in range(num_responses))]
+        for _ in range(num)
+    ]
