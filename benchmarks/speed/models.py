@@ -11,15 +11,15 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
 
-from benchmarks.speed.work import BEGIN, END, FIRST_WORD, MODELS, PAD, SIZES, UNKNOWN, Size
+from benchmarks.speed.work import BEGIN, END, ENDING, FIRST_WORD, MODELS, PAD, SIZES, UNKNOWN, Size
 
 SPECIAL = {PAD: "<pad>", BEGIN: "<s>", END: "</s>", UNKNOWN: "<unk>"}
 TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
 )
-END_SHARE = 3 / 64
-"""Responses have a third of 64 tokens on average."""
+END_SHARE = 3 / ENDING.longest
+"""Responses have a third of the longest on average."""
 
 
 def make_models() -> None:

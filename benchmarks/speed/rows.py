@@ -123,6 +123,23 @@ def generation_rows() -> dict[str, Row]:
             peer_title="transformers generate, bf16",
             differences="Only ours keeps the log-probabilities of what it draws, and a seed for each row.",
         )  # fmt: skip
+    for size, goal in (("tiny", 5.0), ("small", 4.0)):
+        for engine, title in (("generate", "transformers generate"), ("continuous", "its continuous batching")):
+            made[f"endings-{size}-{engine}"] = Row(
+                title=f"generation with natural stops, {size}", goals=speed(goal),
+                ours=Side("ours.endings", options={"size": size}),
+                peer=Side("peers.endings", "trl", {"size": size, "engine": engine}), peer_title=f"{title}, bf16",
+                differences="Lengths are equal within a token or so: compared by seconds per token.",
+            )  # fmt: skip
+    for size, goal in (("tiny", 2.0), ("small", 1.2)):
+        options = {"size": size, "batch_size": 64}
+        made[f"vllm-{size}"] = Row(
+            title=f"generation, {size}, batch 64", goals=speed(goal),
+            ours=Side("ours.generation", options=options | {"precision": "bfloat16"}),
+            peer=Side("peers.vllm_generation", "vllm", options | {"dtype": "bfloat16"}),
+            peer_title="vLLM, bf16, compiled",
+            differences="Only ours keeps the log-probabilities of what it draws, and a seed for each row.",
+        )  # fmt: skip
     return made
 
 

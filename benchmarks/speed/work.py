@@ -46,6 +46,22 @@ class Size:
 SIZES = {"tiny": Size(4, 256, 512, 4, 2048), "small": Size(8, 512, 1024, 8, 8192)}
 
 
+@dataclass(frozen=True)
+class Ending:
+    """Generation in which responses end by themselves."""
+
+    num_prompts: int
+    batch_size: int
+    longest: int
+
+    def lengths(self) -> list[int]:
+        """Tokens of each response, a third of the longest on average."""
+        return lognormal_lengths(self.num_prompts, 0, mean=self.longest / 3, longest=self.longest)
+
+
+ENDING = Ending(num_prompts=256, batch_size=64, longest=64)
+
+
 def words(dice: random.Random, num: int, size: str) -> list[int]:
     """Random tokens, none of them special."""
     return [dice.randrange(FIRST_WORD, SIZES[size].vocabulary) for _ in range(num)]
@@ -61,6 +77,14 @@ def prompts(size: str, num: int, turn: int, *, shortest: int = 32, longest: int 
     dice = random.Random(f"prompts {size} {num} {turn}")
     lengths = [longest, *(dice.randint(shortest, longest) for _ in range(num - 1))]
     return [words(dice, length, size) for length in lengths]
+
+
+def padded_left(rows: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+    """Rows of one width, and which of their tokens count."""
+    width = max(map(len, rows))
+    gaps = [width - len(row) for row in rows]
+    tokens = [[PAD] * gap + row for gap, row in zip(gaps, rows, strict=True)]
+    return tokens, [[0] * gap + [1] * (width - gap) for gap in gaps]
 
 
 def lognormal_lengths(

@@ -4,7 +4,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from benchmarks.speed.turns import Turns
-from benchmarks.speed.work import MODELS, PAD, prompts
+from benchmarks.speed.work import MODELS, PAD, padded_left, prompts
 
 
 def main() -> None:
@@ -14,10 +14,7 @@ def main() -> None:
     size, num, length = options["size"], options["batch_size"], options.get("response", 64)
     model = AutoModelForCausalLM.from_pretrained(MODELS / size, dtype=getattr(torch, options["dtype"])).eval()
     model.generation_config.eos_token_id = None
-    rows = prompts(size, num, turn=0)
-    width = max(map(len, rows))
-    tokens = torch.tensor([[PAD] * (width - len(row)) + row for row in rows])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    tokens, mask = (torch.tensor(rows) for rows in padded_left(prompts(size, num, turn=0)))
     settings = {
         "do_sample": True,
         "top_k": 0,
@@ -28,7 +25,7 @@ def main() -> None:
     }
     for _ in turns:
         made = model.generate(tokens, attention_mask=mask, **settings)
-        assert made.shape == (num, width + length)
+        assert made.shape == (num, tokens.shape[1] + length)
         turns.facts["tokens"] = num * length
 
 

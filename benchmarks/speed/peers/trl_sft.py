@@ -3,7 +3,6 @@
 import torch
 import trl
 from datasets import Dataset
-from torch.utils.data import SequentialSampler
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.speed.peers.callback import TurnByTurn
@@ -13,13 +12,6 @@ from benchmarks.speed.work import BUILD, MODELS, NUM_TURNS, texts
 BATCH_SIZE = 32
 
 
-class InOrder(trl.SFTTrainer):
-    """Takes the texts in their order: each step has the same ones as our side's."""
-
-    def _get_train_sampler(self, *arguments: object) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)
-
-
 def main() -> None:
     """Answer turns with steps."""
     turns = Turns()
@@ -27,11 +19,11 @@ def main() -> None:
     rows = [row for turn in range(NUM_TURNS) for row in texts(size, BATCH_SIZE, turn)]
     config = trl.SFTConfig(
         output_dir=str(BUILD / "scratch"), use_cpu=True, bf16=turns.options["bf16"], max_steps=NUM_TURNS,
-        per_device_train_batch_size=BATCH_SIZE, gradient_accumulation_steps=1, max_length=256, packing=False,
+        per_device_train_batch_size=BATCH_SIZE, gradient_accumulation_steps=1, train_sampling_strategy="sequential", max_length=256, packing=False,
         report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True, gradient_checkpointing=False,
         learning_rate=1e-5, seed=0,
     )  # fmt: skip
-    InOrder(
+    trl.SFTTrainer(
         AutoModelForCausalLM.from_pretrained(MODELS / size, dtype=torch.float32), args=config,
         train_dataset=Dataset.from_dict({"input_ids": rows}), callbacks=[TurnByTurn(turns)],
         processing_class=AutoTokenizer.from_pretrained(MODELS / size),
