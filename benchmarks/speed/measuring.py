@@ -43,8 +43,8 @@ def measured(rounds: Rounds, peak_flops: float) -> dict[Measure, Interval]:
         has_tokens = all("tokens" in side[0] for side in (ours, theirs[0]))
         found["speed"] = ratio_of_medians(*(seconds(side, per_token=has_tokens) for side in (theirs[0], ours)))
         found["memory"] = ratio_of_medians(*([turn["peak_mib"] for turn in side] for side in (ours, theirs[0])))
-    if "flops" in ours[0]:
-        found["mfu"] = ratio_of_medians([turn["flops"] / turn["seconds"] / peak_flops for turn in ours], one)
+    if not theirs and "flops" in ours[0]:
+        found["mfu"] = ratio_of_medians([turn["flops"]["learn"] / turn["seconds"] / peak_flops for turn in ours], one)
     return found
 
 
@@ -59,7 +59,7 @@ def side_figures(turns: Sequence[Turn]) -> dict[str, Any]:
     return {
         "seconds": median(seconds(turns)), "each": seconds(turns), "phases": phases,
         "peak_mib": round(max(turn["peak_mib"] for turn in turns)),
-        **{name: turns[0][name] for name in ("tokens", "flops") if name in turns[0]},
+        **{name: turns[0][name] for name in ("tokens", "flops", "bytes") if name in turns[0]},
     }  # fmt: skip
 
 

@@ -33,14 +33,19 @@ class Size:
         layer = 4 * self.width**2 + 3 * self.width * self.inner_width
         return self.num_layers * layer + self.vocabulary * self.width
 
-    def forward_flops(self, num_tokens: int, num_context: float, *, with_head: bool = True) -> float:
-        """Multiplications and additions of a forward pass over tokens that attend to `num_context` others each."""
-        weights = self.num_matrix_weights - (0 if with_head else self.vocabulary * self.width)
-        return num_tokens * (2 * weights + 4 * self.num_layers * self.width * num_context)
+    def flops(self, num_tokens: int, num_predicted: int = 0) -> float:
+        """Multiplications and additions of a forward pass over one text, the head at `num_predicted` of its tokens."""
+        head = self.vocabulary * self.width
+        attention = 4 * self.num_layers * self.width * num_tokens / 2
+        return num_tokens * (2 * (self.num_matrix_weights - head) + attention) + 2 * head * num_predicted
 
-    def cache_bytes(self, num_tokens: int, num_bytes: int) -> float:
-        """Keys and values of that many tokens."""
-        return 2 * self.num_layers * self.width * num_tokens * num_bytes
+    def decoding_bytes(self, num_prompt: int, num_rows: int, num_steps: int) -> float:
+        """Bytes in bf16 that decoding must read: all weights at each step, and the keys and values so far.
+
+        `num_prompt` counts the tokens of all rows' prompts.
+        """
+        cached = num_steps * num_prompt + num_rows * num_steps * (num_steps + 1) / 2
+        return 2 * (num_steps * self.num_matrix_weights + 2 * self.num_layers * self.width * cached)
 
 
 SIZES = {"tiny": Size(4, 256, 512, 4, 2048), "small": Size(8, 512, 1024, 8, 8192)}

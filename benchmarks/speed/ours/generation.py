@@ -1,7 +1,7 @@
 """Our side of generation: one response to each of many prompts."""
 
 from benchmarks.speed.turns import Turns
-from benchmarks.speed.work import MODELS, prompts
+from benchmarks.speed.work import MODELS, SIZES, prompts
 from preceptor.generation.native import generate
 from preceptor.models.load import load_policy
 from preceptor.models.precision import autocast
@@ -19,12 +19,15 @@ def main() -> None:
     policy = load_policy(MODELS / size)
     policy.chat.end_id = NEVER
     asked = prompts(size, num, turn=0)
-    sampling = Sampling(max_tokens=options.get("response", 64))
+    length = options.get("response", 64)
+    sampling = Sampling(max_tokens=length)
     for turn, _ in enumerate(turns):
         seeds = [turn * num + row for row in range(num)]
-        with autocast(options.get("precision", "auto")):
+        with turns.phase("generate"), autocast(options.get("precision", "auto")):
             sampled = generate(policy, asked, sampling, seeds, batch_size=num)
         turns.facts["tokens"] = sum(len(one.tokens) for one in sampled)
+        turns.facts["flops"] = {"generate": sum(SIZES[size].flops(len(row) + length - 1, length) for row in asked)}
+        turns.facts["bytes"] = {"generate": SIZES[size].decoding_bytes(sum(map(len, asked)), num, length - 1)}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Our side of a reward-model step: four prompts with K ranked responses each, as `training/reward_model.py` does it."""
 
 from benchmarks.speed.turns import Turns
-from benchmarks.speed.work import MODELS, ranked, text
+from benchmarks.speed.work import MODELS, SIZES, ranked, text
 from preceptor.models.load import load_reward_model
 from preceptor.records import Labeler, Message, Prompt, Ranking, Response
 from preceptor.training.optim import apply_gradients, build_optimizer
@@ -19,9 +19,18 @@ def main() -> None:
     config = RewardModelConfig(batch_size=NUM_PROMPTS, precision=options.get("precision", "auto"))
     optimizer = build_optimizer(reward_model, config.optim)
     for turn, _ in enumerate(turns):
-        batch = [ranking(*row) for row in ranked(size, NUM_PROMPTS, options["num_responses"], turn, **lengths)]
-        accumulate(config, reward_model, batch, config.max_tokens)
-        apply_gradients(optimizer, config.optim.learning_rate, config.optim.max_grad_norm)
+        rows = ranked(size, NUM_PROMPTS, options["num_responses"], turn, **lengths)
+        batch = [ranking(*row) for row in rows]
+        with turns.phase("learn"):
+            accumulate(config, reward_model, batch, config.max_tokens)
+            apply_gradients(optimizer, config.optim.learning_rate, config.optim.max_grad_norm)
+        turns.facts["flops"] = {"learn": 3 * sum(flops(size, *row) for row in rows)}
+
+
+def flops(size: str, prompt: list[int], *responses: list[int]) -> float:
+    """A forward pass in which the prompt is read once and each response once."""
+    once = SIZES[size].flops(len(prompt))
+    return once + sum(SIZES[size].flops(len(prompt) + len(response)) - once for response in responses)
 
 
 def ranking(prompt: list[int], *responses: list[int]) -> Ranking:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.speed.turns import Turns
-from benchmarks.speed.work import MODELS, prompts, text
+from benchmarks.speed.work import MODELS, SIZES, prompts, text
 from preceptor.models.load import load_policy, load_reward_model
 from preceptor.models.policy import Policy
 from preceptor.records import Message, Prompt, Sampling
@@ -70,11 +70,27 @@ def main() -> None:
                         update(config, algorithm, optimizers, minibatch, [], step)
                 ema.observe()
             turns.facts["tokens"] = int(rollout.response_mask_BT.sum())
+            turns.facts["flops"] = flops(size, rollout, has_values=is_ppo)
+            turns.facts["bytes"] = {"generate": decoding_bytes(size, rollout)}
 
 
 def prompt_of(tokens: list[int]) -> Prompt:
     """A prompt of these tokens."""
     return Prompt(id="p", messages=(Message(role="user", content=text(tokens)),))
+
+
+def flops(size: str, rollout: Rollout, *, has_values: bool) -> dict[str, float]:
+    """Those of each phase, were no token run that does not count."""
+    pairs = list(zip(rollout.token_mask_BL.sum(1).tolist(), rollout.response_mask_BT.sum(1).tolist(), strict=True))
+    policy = sum(SIZES[size].flops(num_tokens, num_response) for num_tokens, num_response in pairs)
+    scorer = sum(SIZES[size].flops(num_tokens) for num_tokens, _ in pairs) if has_values else 0.0
+    return {"generate": policy, "score": policy + 2 * scorer, "learn": NUM_EPOCHS * 3 * (policy + scorer)}
+
+
+def decoding_bytes(size: str, rollout: Rollout) -> float:
+    """What must be read while responses of equal length are decoded."""
+    num_prompt = int(rollout.token_mask_BL.sum()) - int(rollout.response_mask_BT.sum())
+    return SIZES[size].decoding_bytes(num_prompt, len(rollout), rollout.num_response - 1)
 
 
 def logprobs(policy: Policy, temperature: float, rollout: Rollout) -> torch.Tensor:

@@ -22,12 +22,13 @@ def main() -> None:
             rows = texts(size, num, turn, longest=longest)
         batch = pack([(row, [True] * len(row)) for row in rows], max_tokens=longest, pad_id=policy.chat.pad_id)
         policy.train()
-        with autocast(options.get("precision", "auto")):
-            total_nll, num_tokens = policy.nll(batch)
-        (total_nll / num_tokens).backward()
-        apply_gradients(optimizer, config.learning_rate, config.max_grad_norm)
+        with turns.phase("learn"):
+            with autocast(options.get("precision", "auto")):
+                total_nll, num_tokens = policy.nll(batch)
+            (total_nll / num_tokens).backward()
+            apply_gradients(optimizer, config.learning_rate, config.max_grad_norm)
         turns.facts["tokens"] = sum(map(len, rows))
-        turns.facts["flops"] = 3 * sum(SIZES[size].forward_flops(len(row), len(row) / 2) for row in rows)
+        turns.facts["flops"] = {"learn": 3 * sum(SIZES[size].flops(len(row), len(row) - 1) for row in rows)}
 
 
 if __name__ == "__main__":

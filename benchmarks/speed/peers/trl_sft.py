@@ -19,9 +19,9 @@ def main() -> None:
     rows = [row for turn in range(NUM_TURNS) for row in texts(size, BATCH_SIZE, turn)]
     config = trl.SFTConfig(
         output_dir=str(BUILD / "scratch"), use_cpu=True, bf16=turns.options["bf16"], max_steps=NUM_TURNS,
-        per_device_train_batch_size=BATCH_SIZE, gradient_accumulation_steps=1, train_sampling_strategy="sequential", max_length=256, packing=False,
+        per_device_train_batch_size=BATCH_SIZE, gradient_accumulation_steps=1, max_length=256, packing=False,
         report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True, gradient_checkpointing=False,
-        learning_rate=1e-5, seed=0,
+        train_sampling_strategy="sequential", learning_rate=1e-5, seed=0,
     )  # fmt: skip
     trl.SFTTrainer(
         AutoModelForCausalLM.from_pretrained(MODELS / size, dtype=torch.float32), args=config,
