@@ -86,7 +86,9 @@ class Worker:
         if not line:
             self._process.wait()
             said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            raise WorkerFailed(f"{self._side.module}: {said[-1] if said else 'said nothing'} (see {self._log})")
+            raise WorkerFailed(
+                f"{self._side.module}: {said[-1] if said else 'said nothing'} (see {self._log.relative_to(ROOT)})"
+            )
         return dict(json.loads(line))
 
 
