@@ -100,7 +100,7 @@ def test_packed_loss_and_gradient_equal_unpacked(policy: Policy) -> None:
         policy.zero_grad()
         total = torch.zeros(())
         for group in groups:
-            nll, _ = policy.nll(pack(group, max_tokens=64, pad_id=policy.chat.pad_id))
+            nll, _ = policy.nll(pack(group, max_tokens=64))
             nll.backward()
             total += nll.detach()
         losses.append(total)
@@ -114,7 +114,7 @@ def test_packed_loss_and_gradient_equal_unpacked(policy: Policy) -> None:
 def test_loss_is_the_sum_over_learned_tokens(policy: Policy) -> None:
     pairs = rows(5)
     examples = [(prompt + response, [False] * len(prompt) + [True] * len(response)) for prompt, response in pairs]
-    total, count = policy.nll(pack(examples, max_tokens=64, pad_id=policy.chat.pad_id))
+    total, count = policy.nll(pack(examples, max_tokens=64))
     expected = -sum(float(alone(policy, prompt, response, 1.0).sum()) for prompt, response in pairs)
     assert float(total) == pytest.approx(expected, rel=1e-5)
     assert int(count) == sum(len(response) for _, response in pairs)
@@ -180,7 +180,7 @@ def test_long_rows_use_the_attention_that_spares_memory() -> None:
 def test_a_text_longer_than_the_context() -> None:
     policy = build("gpt2")
     with pytest.raises(UserError, match="129 tokens does not fit") as caught:
-        policy.nll(pack([([5] * 129, [True] * 129)], max_tokens=200, pad_id=policy.chat.pad_id))
+        policy.nll(pack([([5] * 129, [True] * 129)], max_tokens=200))
     assert "128 or less" in caught.value.remedy
 
 

@@ -54,12 +54,12 @@ def test_document_mask_by_hand() -> None:
 
 def test_pack_counts_what_is_too_long_and_never_learns_a_first_token() -> None:
     rows = [([1, 2, 3], [True, True, True]), ([4] * 9, [True] * 9), ([5, 6], [False, True])]
-    batch = pack(rows, max_tokens=5, pad_id=0)
+    batch = pack(rows, max_tokens=5)
     assert batch.num_dropped == 1
     assert batch.tokens_RL.tolist() == [[1, 2, 3, 5, 6]]
     assert batch.loss_mask_RL.tolist() == [[False, True, True, False, True]]
     with pytest.raises(ValueError, match="none of 3"):
-        pack(rows, max_tokens=1, pad_id=0)
+        pack(rows, max_tokens=1)
 
 
 def ranking(texts: list[str], groups: tuple[tuple[str, ...], ...], **changes: object) -> Ranking:

@@ -143,7 +143,7 @@ def test_the_ptx_gradient_is_the_sum_of_both(
     both = gradients.take()
     update(settings, algorithm, optimizers, rollout, [], step=1)
     alone = gradients.take()
-    total, count = actors.policy.nll(pack(texts, max_tokens=16, pad_id=actors.policy.chat.pad_id))
+    total, count = actors.policy.nll(pack(texts, max_tokens=16))
     (total / count).backward()
     weights = [weight for group in optimizers["policy_optimizer"].param_groups for weight in group["params"]]
     text_gradient = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]

@@ -112,7 +112,7 @@ def _accumulate(
         part = rankings[start : start + config.micro_batch_size]
         batch, _ = RankingBatch.of(part, reward_model.chat, max_tokens)
         with autocast(config.precision):
-            scores_B = reward_model.scores(batch.tokens_BL, batch.token_mask_BL).float()
+            scores_B = reward_model.scores(batch.tokens_BL, batch.token_mask_BL, batch.prompts).float()
         loss, correct, num_pairs = ranking_loss(
             scores_B, batch.ranking_id_B, batch.rank_B, pair_weight=config.pair_weight
         )

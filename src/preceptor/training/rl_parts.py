@@ -186,7 +186,7 @@ def _accumulate_pretraining(config: RLConfig, policy: Policy, examples: Sequence
     total = 0.0
     for start in range(0, len(examples), config.micro_batch_size):
         part = examples[start : start + config.micro_batch_size]
-        batch = pack(part, max_tokens=config.pretraining.max_tokens, pad_id=policy.chat.pad_id)
+        batch = pack(part, max_tokens=config.pretraining.max_tokens)
         with autocast(config.precision):
             total_nll, _ = policy.nll(batch)
         (config.pretraining.coef * total_nll / count).backward()

@@ -111,7 +111,7 @@ def train_sft(
         rows = order.take(examples, step, config.batch_size, last=num_positions)
         if text_order is not None:
             rows += text_order.take(documents, step, num_documents)
-        batch = pack(rows, max_tokens=max_tokens, pad_id=policy.chat.pad_id)
+        batch = pack(rows, max_tokens=max_tokens)
         policy.train()
         with seed_everything_for_step(run.seed, step), autocast(config.precision):
             total_nll, num_tokens = policy.nll(batch)
@@ -160,7 +160,7 @@ def mean_nll(
     """Mean negative log-likelihood per learned token, in nats."""
     total, count = 0.0, 0
     for start in range(0, len(examples), size):
-        batch: SFTBatch = pack(examples[start : start + size], max_tokens=max_tokens, pad_id=policy.chat.pad_id)
+        batch: SFTBatch = pack(examples[start : start + size], max_tokens=max_tokens)
         with autocast(precision):
             total_nll, num_tokens = policy.nll(batch)
         total, count = total + float(total_nll), count + int(num_tokens)
