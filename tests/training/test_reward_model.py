@@ -72,10 +72,10 @@ def test_each_response_goes_through_the_model_once(
     shown: list[tuple[int, ...]] = []
     real = RewardModel.scores
 
-    def counted(self: RewardModel, tokens_BL: Tensor, mask_BL: Tensor) -> Tensor:
+    def counted(self: RewardModel, tokens_BL: Tensor, mask_BL: Tensor, prompts: Any = None) -> Tensor:
         if torch.is_grad_enabled():
             shown.extend(tuple(row[mask].tolist()) for row, mask in zip(tokens_BL, mask_BL, strict=True))
-        return real(self, tokens_BL, mask_BL)
+        return real(self, tokens_BL, mask_BL, prompts)
 
     monkeypatch.setattr(RewardModel, "scores", counted)
     rows = rankings(20)

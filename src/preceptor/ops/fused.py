@@ -130,7 +130,9 @@ def _move_heads(
     if to_rows:
         shape = (places.num_rows, num_heads, places.num_columns, width)
         is_full = num == places.num_rows * places.num_columns
-        moved = (torch.empty if is_full else torch.zeros)(shape, dtype=x.dtype)  # a gap must be finite: it gets weight 0
+        moved = (torch.empty if is_full else torch.zeros)(
+            shape, dtype=x.dtype
+        )  # a gap must be finite: it gets weight 0
     else:
         moved = torch.empty(num, num_heads * width, dtype=x.dtype)
     cosine, sine = rotary or (None, None)
