@@ -4,7 +4,7 @@ Tokens of all documents go through the matrix products as one list; only attenti
 where transformers keeps them and calls their linear layers, so adapters and hooks work, and is tried out once per model
 against transformers' own forward pass (`models/forward.py`).
 
-Shapes: N tokens, D width, H query heads, G key heads, W width of a head.
+Shapes: N tokens, D width, H heads, G key heads, W width of a head.
 """
 
 from typing import Any
@@ -103,7 +103,7 @@ def _norm(norm: nn.Module, x_ND: Tensor, delta_ND: Tensor | None, dtype: torch.d
 
 
 def _head_norm(attention: Any, name: str, heads_ND: Tensor, width: int) -> Tensor:
-    """Qwen3 norms each head of queries and keys."""
+    """Qwen3 norms each head that asks and each that answers."""
     norm = getattr(attention, name, None)
     if norm is None:
         return heads_ND
