@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from preceptor.ops import fused, kernels
+from preceptor.ops import compiled, fused
 from preceptor.text.packing import Layout
 from tests.ops import plain
 
@@ -210,7 +210,7 @@ def test_a_compiler_that_fails_is_quoted(tmp_path: Path) -> None:
 def test_kernels_are_built_once_and_can_be_turned_off(tmp_path: Path) -> None:
     assert run_python(ASK, XDG_CACHE_HOME=str(tmp_path)).stdout.strip() == "True"
     built = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.so")}
-    assert len(built) == len(kernels.STORED)
+    assert len(built) == len(compiled.STORED)
     assert run_python(ASK, XDG_CACHE_HOME=str(tmp_path)).stdout.strip() == "True"
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.so")} == built
     assert run_python(ASK, XDG_CACHE_HOME=str(tmp_path), PRECEPTOR_KERNELS="off").stdout.strip() == "False"

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from preceptor.generation.base import Sampled
 from preceptor.records import Labeler, Message, Prompt, Ranking, Response
-from preceptor.text.batches import RankingBatch, pack, pad_right, rollout_from
+from preceptor.text.batches import RankingBatch, pack, pad_right, rollout_from, token_parts
 from preceptor.text.chat import Chat
 from preceptor.text.packing import Layout
+from tests.planted import rankings
 from tests.tiny import byte_tokenizer
 
 
@@ -195,3 +196,20 @@ def test_pad_right() -> None:
     tokens_BL, mask_BL = pad_right([[1], [2, 3]], 9)
     assert tokens_BL.tolist() == [[1, 9], [2, 3]]
     assert mask_BL.tolist() == [[True, False], [True, True]]
+
+
+def test_parts_by_tokens_by_hand() -> None:
+    assert token_parts([4, 4, 9, 1, 2, 8], 8) == [[0, 1], [2], [3, 4], [5]]
+    assert token_parts([], 8) == []
+
+
+def test_rankings_chosen_out_of_a_batch(chat: Chat) -> None:
+    rows = rankings(4)
+    whole, _ = RankingBatch.of(rows, chat, 64)
+    chosen, _ = RankingBatch.of([rows[2], rows[0]], chat, 64)
+    selected = whole.select([2, 0])
+    assert selected.sizes == [whole.sizes[2], whole.sizes[0]] == chosen.sizes
+    for ranking in (0, 1):  # the rows of one ranking stand together in either, in the order of the whole
+        ours, theirs = ([x[batch.ranking_id_B == ranking][:, :20] for x in (batch.tokens_BL, batch.rank_B[:, None])]
+                        for batch in (selected, chosen))  # fmt: skip
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from preceptor.ops.kernels import STORED, Kernels, address, build
+from preceptor.ops.compiled import STORED, Kernels, address, build
 
 _SIGNATURES = {
     "add_rms_norm": "ppppppiif",

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "kernels"
 FLAGS = (
     "-O3",
     "--param=vect-max-peeling-for-alignment=0",
@@ -66,7 +66,7 @@ def address(tensor: Tensor | None) -> int | None:
 
 
 def build(source: str, dtype: torch.dtype) -> Path | None:
-    """The library of `source` (a file of this folder) for `dtype`: from the cache, or compiled; None where that fails.
+    """The library of `source` (a file of `kernels/`) for `dtype`: from the cache, or compiled; None where that fails.
 
     That is told once as a warning: the results are the same without it, only later.
     """
