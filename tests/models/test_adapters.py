@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from preceptor.models.adapters import LoRAConfig, add_adapters, adapters_off, merge_adapters, merged_weights
+from preceptor.models.adapters import LoRAConfig, adapters_off, add_adapters, merge_adapters, merged_weights
 from preceptor.models.forward import has_trunk
 from preceptor.models.load import load_policy, new_reward_model
 from preceptor.models.policy import Policy
