@@ -1,0 +1,35 @@
+"""Our side of a step of supervised fine-tuning, as `training/sft.py` does it, every token learned."""
+
+from benchmarks.speed.turns import Turns
+from benchmarks.speed.work import MODELS, SIZES, prompts, texts
+from preceptor.models.load import load_policy
+from preceptor.models.precision import autocast
+from preceptor.text.batches import pack
+from preceptor.training.optim import OptimConfig, apply_gradients, build_optimizer
+
+
+def main() -> None:
+    """Answer turns with steps."""
+    turns = Turns()
+    options = turns.options
+    size, num, longest = options["size"], options.get("batch_size", 32), options.get("longest", 256)
+    policy, config = load_policy(MODELS / size), OptimConfig()
+    optimizer = build_optimizer(policy, config)
+    for turn, _ in enumerate(turns):
+        if options["lengths"] == "equal":
+            rows = prompts(size, num, turn, shortest=longest, longest=longest)
+        else:
+            rows = texts(size, num, turn, longest=longest)
+        batch = pack([(row, [True] * len(row)) for row in rows], max_tokens=longest, pad_id=policy.chat.pad_id)
+        policy.train()
+        with turns.phase("learn"):
+            with autocast(options.get("precision", "auto")):
+                total_nll, num_tokens = policy.nll(batch)
+            (total_nll / num_tokens).backward()
+            apply_gradients(optimizer, config.learning_rate, config.max_grad_norm)
+        turns.facts["tokens"] = sum(map(len, rows))
+        turns.facts["flops"] = {"learn": 3 * sum(SIZES[size].flops(len(row), len(row) - 1) for row in rows)}
+
+
+if __name__ == "__main__":
+    main()
