@@ -29,7 +29,7 @@ def plain_model(path: Path) -> Any:
 
 
 def train_step(policy: Policy) -> None:
-    batch = pack([policy.chat.conversation(TALK)], max_tokens=100, pad_id=policy.chat.pad_id)
+    batch = pack([policy.chat.conversation(TALK)], max_tokens=100)
     optimizer = torch.optim.SGD(policy.parameters(), lr=0.1)
     total, count = policy.nll(batch)
     (total / count).backward()
@@ -154,7 +154,7 @@ def test_only_what_is_declared_trains(directory: Path) -> None:
     for name, parameter in policy.named_parameters():
         parameter.requires_grad_(name not in frozen)
     before = {name: p.detach().clone() for name, p in policy.named_parameters()}
-    batch = pack([policy.chat.conversation(TALK)], max_tokens=100, pad_id=policy.chat.pad_id)
+    batch = pack([policy.chat.conversation(TALK)], max_tokens=100)
     total, _ = policy.nll(batch)
     total.backward()
     torch.optim.SGD([p for p in policy.parameters() if p.requires_grad], lr=0.1).step()

@@ -77,8 +77,8 @@ def test_all_turns_of_the_assistant_are_learned_and_nothing_else(policy: Policy)
 def test_packing_changes_nothing(policy: Policy) -> None:
     examples, _ = encode(TRAIN[:5], policy.chat, 64)
     with torch.no_grad():
-        together = policy.nll(pack(examples, max_tokens=64, pad_id=policy.chat.pad_id))
-        apart = [policy.nll(pack([one], max_tokens=64, pad_id=policy.chat.pad_id)) for one in examples]
+        together = policy.nll(pack(examples, max_tokens=64))
+        apart = [policy.nll(pack([one], max_tokens=64)) for one in examples]
     assert float(together[0]) == pytest.approx(sum(float(one[0]) for one in apart), abs=1e-4)
     assert int(together[1]) == sum(int(one[1]) for one in apart)
 

@@ -3,13 +3,15 @@
 Shapes: B documents, N tokens of all documents, R rows, L tokens per row, D width.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from preceptor.errors import UserError
+from preceptor.models import trunk
 from preceptor.models.precision import autocast
 from preceptor.text.packing import Layout
 
@@ -23,15 +25,75 @@ def body_of(model: Any) -> Any:
     return model.base_model
 
 
+def hidden_states(model: Any, layout: Layout, tokens_N: Tensor) -> Tensor:
+    """The body's last hidden state of each token, (N, D): by our own trunk where it computes the same."""
+    if _takes_trunk(model, layout):
+        return trunk.hidden_states(model, layout, tokens_N)
+    inputs = model_inputs(model, layout, layout.put(tokens_N, _any_token(model)))
+    with _recomputing(model):
+        return layout.take(body_of(model)(**inputs).last_hidden_state)
+
+
+def logits(model: Any, layout: Layout, tokens_N: Tensor) -> Tensor:
+    """The model's logits at each token, (N, V), with whatever the architecture does to them."""
+    with _recomputing(model):
+        return layout.take(model(**model_inputs(model, layout, layout.put(tokens_N, _any_token(model)))).logits)
+
+
 def model_inputs(model: Any, layout: Layout, tokens_RL: Tensor) -> dict[str, Any]:
     """Arguments for the model: with several documents per row, positions that restart make the document mask."""
     choose_attention(model, layout.num_columns)
+    mask = None if layout.is_packed else layout.token_mask_RL
+    if layout.is_shared:
+        allowed_R1LL = layout.attention_mask_R1LL
+        mask = torch.zeros(allowed_R1LL.shape, device=allowed_R1LL.device).masked_fill(~allowed_R1LL, -1e9)
     return {
         "input_ids": tokens_RL,
         "position_ids": layout.position_ids_RL,
-        "attention_mask": None if layout.is_packed else layout.token_mask_RL,
+        "attention_mask": mask,
         "use_cache": False,
     }
+
+
+def set_recompute(model: Any, recompute: bool) -> None:
+    """Whether a forward pass keeps only what enters each layer, and computes the rest again in the backward pass.
+
+    Raises:
+        UserError: transformers cannot do that for this architecture.
+    """
+    if not recompute:
+        model.activation_checkpointing_disable()
+        return
+    if not model.supports_gradient_checkpointing:
+        raise UserError(
+            f"a {model.config.model_type} model cannot compute its layers again",
+            field="recompute",
+            remedy="set recompute to false and lower micro_tokens",
+        )
+    model.activation_checkpointing_enable()
+
+
+@contextmanager
+def _recomputing(model: Any) -> Iterator[None]:
+    """transformers asks each layer whether it trains: it is told so, while dropout inside of the layer stays off."""
+    is_asked = model.is_activation_checkpointing and torch.is_grad_enabled() and not model.training
+    layers = [module for module in model.modules() if hasattr(module, "gradient_checkpointing")] if is_asked else []
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.training = False
+
+
+def _takes_trunk(model: Any, layout: Layout) -> bool:
+    return layout.num_columns <= trunk.MOST_COLUMNS and has_trunk(model) and not trunk.drops(model)
+
+
+def _any_token(model: Any) -> int:
+    """What stands in gaps; nothing attends to it."""
+    return getattr(model.config.get_text_config(), "pad_token_id", None) or 0
 
 
 def max_context(model: Any) -> int | None:
@@ -39,26 +101,25 @@ def max_context(model: Any) -> int | None:
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
 
-def lay_out(model: Any, lengths: list[int]) -> Layout:
-    """Rows for documents of these lengths, on the model's device; raises as `fitting`."""
-    return fitting(model, Layout.packed(lengths))
-
-
-def fitting(model: Any, layout: Layout) -> Layout:
-    """A layout that the model can take, on its device: the one given, or one document per row.
+def lay_out(model: Any, lengths: Sequence[int], prompts: Sequence[Sequence[int]] | None = None) -> Layout:
+    """Rows for documents of these lengths, on the model's device; with their prompts, equal ones are read once.
 
     Raises:
         UserError: a document is longer than the model's context.
     """
-    limit, longest = max_context(model), int(layout.position_N.max()) + 1 if len(layout.position_N) else 0
+    limit, longest = max_context(model), max(lengths, default=0)
     if limit is not None and longest > limit:
         raise UserError(
             f"a text of {longest} tokens does not fit into the model's context of {limit}",
             field="max_tokens",
             remedy=f"set max_tokens to {limit} or less, or use a model with a longer context",
         )
-    if layout.is_packed and not can_pack(model):
-        layout = Layout.padded(layout.lengths)
+    if prompts is not None and len(set(map(tuple, prompts))) < len(prompts) and can_share(model):
+        layout = Layout.sharing(prompts, lengths)
+    elif can_pack(model):
+        layout = Layout.packed(lengths)
+    else:
+        layout = Layout.padded(lengths)
     return layout.to(model.device)
 
 
@@ -70,9 +131,19 @@ def choose_attention(model: Any, num_tokens: int) -> None:
         model.set_attn_implementation(wanted)
 
 
+def has_trunk(model: Any) -> bool:
+    """Whether `models/trunk.py` computes what the model's own body does."""
+    return _tried(model, "has_trunk", _try_trunk)
+
+
 def can_pack(model: Any) -> bool:
     """Whether the model keeps documents of one row apart: tried out once per model, on two short documents."""
     return _tried(model, "can_pack", _try_packing)
+
+
+def can_share(model: Any) -> bool:
+    """Whether the model lets documents share a prompt."""
+    return _tried(model, "can_share", _try_sharing)
 
 
 def has_plain_head(model: Any) -> bool:
@@ -96,25 +167,37 @@ def _tried(model: Any, name: str, trial: Callable[[Any], bool]) -> bool:
     return outcomes[name]
 
 
+def _try_trunk(model: Any) -> bool:
+    if not trunk.fits(model):
+        return False
+    layout = Layout.sharing([[0, 1]] * 2, [4, 5], 16)
+    return _are_close(_states(model, Layout.padded([4, 5])), trunk.hidden_states(model, layout, _tokens(model)))
+
+
 def _try_packing(model: Any) -> bool:
-    apart, together = (_states(model, layout) for layout in (Layout.padded([4, 5]), Layout.packed([4, 5], 9)))
-    return _are_close(apart, together)
+    return _are_close(*(_states(model, layout) for layout in (Layout.padded([4, 5]), Layout.packed([4, 5], 9))))
+
+
+def _try_sharing(model: Any) -> bool:
+    layouts = Layout.padded([4, 5]), Layout.sharing([[0, 1]] * 2, [4, 5], 16)
+    return has_trunk(model) or _are_close(*(_states(model, layout) for layout in layouts))
 
 
 def _try_head(model: Any) -> bool:
     layout = Layout.padded([4, 5]).to(model.device)
-    logits = layout.take(model(**model_inputs(model, layout, layout.put(_tokens(model), 0))).logits)
-    return _are_close(logits, model.get_output_embeddings()(_states(model, layout)))
+    return _are_close(logits(model, layout, _tokens(model)), model.get_output_embeddings()(_states(model, layout)))
 
 
 def _states(model: Any, layout: Layout) -> Tensor:
     layout = layout.to(model.device)
-    inputs = model_inputs(model, layout, layout.put(_tokens(model), 0))
+    inputs = model_inputs(model, layout, layout.put(_tokens(model), _any_token(model)))
     return layout.take(body_of(model)(**inputs).last_hidden_state)
 
 
 def _tokens(model: Any) -> Tensor:
-    return (torch.arange(1, 10, device=model.device) * 7) % model.get_input_embeddings().num_embeddings
+    """Two documents, of four and five tokens, that begin with the same two."""
+    tokens_N = torch.tensor([1, 2, 3, 4, 1, 2, 5, 6, 7], device=model.device)
+    return (tokens_N * 7) % model.get_input_embeddings().num_embeddings
 
 
 def _are_close(a: Tensor, b: Tensor) -> bool:

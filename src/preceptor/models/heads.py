@@ -3,17 +3,18 @@
 Hugging Face heads have no bias, so the bias that makes demonstrations score 0 on average is kept beside the weights, in
 the model's config: ours = theirs + `config.reward_bias`.
 
-Shapes: B responses, T response tokens, L all tokens, R packed rows, N tokens of all documents, D width.
+Shapes: B responses, T response tokens, L all tokens, N tokens of all documents, D width.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from preceptor.errors import UserError
-from preceptor.models.forward import body_of, lay_out, model_inputs
+from preceptor.models.forward import hidden_states, lay_out
 from preceptor.models.precision import autocast
 from preceptor.text.batches import Rollout
 from preceptor.text.chat import Chat
@@ -47,34 +48,38 @@ class RewardModel(nn.Module):
         """Where the weights are."""
         return self.model.device
 
-    def token_values(self, tokens_BL: Tensor, token_mask_BL: Tensor) -> Tensor:
+    def token_values(
+        self, tokens_BL: Tensor, token_mask_BL: Tensor, prompts: Sequence[Sequence[int]] | None = None
+    ) -> Tensor:
         """The head's value at each token, (B, L); 0 where masked."""
-        layout, hidden_RLD = self._hidden(tokens_BL, token_mask_BL)
-        values_N = self._head(layout.take(hidden_RLD)).to(tokens_BL.device)
+        values_N = self._head(self._hidden(tokens_BL, token_mask_BL, prompts)).to(tokens_BL.device)
         return torch.zeros(tokens_BL.shape, device=tokens_BL.device).masked_scatter(token_mask_BL, values_N)
 
-    def scores(self, tokens_BL: Tensor, token_mask_BL: Tensor) -> Tensor:
-        """The score of each row, (B,): the value at its last real token, wherever its padding is."""
+    def scores(
+        self, tokens_BL: Tensor, token_mask_BL: Tensor, prompts: Sequence[Sequence[int]] | None = None
+    ) -> Tensor:
+        """The score of each row, (B,): the value at its last real token, wherever its padding is.
+
+        With the prompts that the rows begin with, equal ones are read once.
+        """
         if not len(tokens_BL):
             return torch.zeros(0, device=tokens_BL.device)
-        layout, hidden_RLD = self._hidden(tokens_BL, token_mask_BL)
         last_B = (token_mask_BL.sum(1).cumsum(0) - 1).to(self.device)
-        return self._head(hidden_RLD.flatten(0, 1)[layout.place_N[last_B]]).to(tokens_BL.device)
+        return self._head(self._hidden(tokens_BL, token_mask_BL, prompts)[last_B]).to(tokens_BL.device)
 
     def rollout_scores(self, rollout: Rollout) -> Tensor:
         """The score of each response, (B,)."""
-        return self.scores(rollout.tokens_BL, rollout.token_mask_BL)
+        return self.scores(rollout.tokens_BL, rollout.token_mask_BL, rollout.prompts)
 
     def values(self, rollout: Rollout) -> Tensor:
         """V(state before response token t), (B, T): read at the token before it; 0 where masked."""
-        values_BL = self.token_values(rollout.tokens_BL, rollout.token_mask_BL)
+        values_BL = self.token_values(rollout.tokens_BL, rollout.token_mask_BL, rollout.prompts)
         start = values_BL.shape[1] - rollout.num_response
         return values_BL[:, start - 1 : -1].masked_fill(~rollout.response_mask_BT, 0.0)
 
-    def _hidden(self, tokens_BL: Tensor, token_mask_BL: Tensor) -> tuple[Any, Tensor]:
-        layout = lay_out(self.model, token_mask_BL.sum(1).tolist())
-        tokens_RL = layout.put(tokens_BL[token_mask_BL].to(self.device), self.chat.pad_id)
-        return layout, body_of(self.model)(**model_inputs(self.model, layout, tokens_RL)).last_hidden_state
+    def _hidden(self, tokens_BL: Tensor, token_mask_BL: Tensor, prompts: Sequence[Sequence[int]] | None) -> Tensor:
+        layout = lay_out(self.model, token_mask_BL.sum(1).tolist(), prompts)
+        return hidden_states(self.model, layout, tokens_BL[token_mask_BL].to(self.device))
 
     def _head(self, hidden: Tensor) -> Tensor:
         """Scores in fp32: in bf16 two responses that differ by a hundredth would often get the same one."""

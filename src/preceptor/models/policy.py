@@ -8,14 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from preceptor.models.forward import body_of, fitting, has_plain_head, lay_out, max_context, model_inputs
-from preceptor.ops.logprobs import next_token_logprobs
+from preceptor.models.forward import has_plain_head, hidden_states, lay_out, logits, max_context
+from preceptor.models.precision import product_dtype
+from preceptor.ops import fused
+from preceptor.ops.logprobs import chunked_logprobs
 from preceptor.text.batches import Rollout, SFTBatch
 from preceptor.text.chat import Chat
 from preceptor.text.packing import Layout
 
-CHUNK_ELEMENTS = 2**25
-"""Logits computed at a time (tokens × vocabulary): bounds the memory, 128 MB in fp32."""
+CHUNK_ELEMENTS = 2**24
+"""Logits computed at a time (tokens × vocabulary): bounds the memory, 64 MB in fp32."""
 
 
 class Policy(nn.Module):
@@ -42,12 +44,10 @@ class Policy(nn.Module):
 
         Both are on the rollout's device.
         """
-        response_mask_BL = torch.zeros_like(rollout.token_mask_BL)
-        response_mask_BL[:, response_mask_BL.shape[1] - rollout.num_response :] = rollout.response_mask_BT
         tokens_N = rollout.tokens_BL[rollout.token_mask_BL].to(self.device)
-        is_response_N = response_mask_BL[rollout.token_mask_BL].to(self.device)
-        layout = lay_out(self.model, rollout.token_mask_BL.sum(1).tolist())
-        columns_M = self._next_token(layout, layout.put(tokens_N, self.chat.pad_id), is_response_N, temperature)
+        is_response_N = rollout.is_response_BL[rollout.token_mask_BL].to(self.device)
+        layout = lay_out(self.model, rollout.lengths, rollout.prompts)
+        columns_M = self._next_token(layout, tokens_N, is_response_N, temperature)
         home, mask_BT = rollout.tokens_BL.device, rollout.response_mask_BT
         empty_BT = torch.zeros(mask_BT.shape, dtype=torch.float32, device=home)
         logprobs_BT, entropy_BT = (empty_BT.masked_scatter(mask_BT, column_M.to(home)) for column_M in columns_M)
@@ -55,29 +55,31 @@ class Policy(nn.Module):
 
     def nll(self, batch: SFTBatch) -> tuple[Tensor, Tensor]:
         """(Σ −log π(token) over the learned tokens in nats, their number), for packed conversations."""
-        tokens_N = batch.layout.take(batch.tokens_RL).to(self.device)
-        is_learned_N = batch.layout.take(batch.loss_mask_RL).to(self.device)
-        layout = fitting(self.model, batch.layout)
-        logprobs_M, _ = self._next_token(layout, layout.put(tokens_N, self.chat.pad_id), is_learned_N, temperature=1.0)
+        tokens_N, is_learned_N = batch.tokens_N.to(self.device), batch.is_learned_N.to(self.device)
+        logprobs_M, _ = self._next_token(lay_out(self.model, batch.lengths), tokens_N, is_learned_N, temperature=1.0)
         return -logprobs_M.sum(), is_learned_N.sum()
 
     def _next_token(
-        self, layout: Layout, tokens_RL: Tensor, is_asked_N: Tensor, temperature: float
+        self, layout: Layout, tokens_N: Tensor, is_asked_N: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor]:
-        """(log-probability, entropy) of the tokens asked for, each predicted by the token before it."""
-        is_plain = has_plain_head(self.model)
-        inputs = model_inputs(self.model, layout, tokens_RL)
+        """(log-probability, entropy) of the tokens asked for, each predicted by the token before it.
+
+        Raises:
+            ValueError: a document's first token is asked for, which nothing predicts.
+        """
+        asked_M = is_asked_N.nonzero().flatten()
+        if bool((layout.position_N[asked_M] == 0).any()):
+            raise ValueError("the first token of a document has no prediction and cannot count")
         head = self.model.get_output_embeddings()
-        columns_RL = next_token_logprobs(
-            body_of(self.model)(**inputs).last_hidden_state if is_plain else self.model(**inputs).logits,
-            head if is_plain else _as_they_are,
-            tokens_RL,
-            layout.put(is_asked_N, False),
-            temperature=temperature,
-            chunk_size=max(1, CHUNK_ELEMENTS // head.out_features),
-        )
-        logprobs_M, entropy_M = (layout.take(column_RL)[is_asked_N] for column_RL in columns_RL)
-        return logprobs_M, entropy_M
+        settings = {"temperature": temperature, "chunk_size": max(1, CHUNK_ELEMENTS // head.out_features)}
+        if not has_plain_head(self.model):
+            logits_MV = logits(self.model, layout, tokens_N)[asked_M - 1]
+            return chunked_logprobs(logits_MV, _as_they_are, tokens_N[asked_M], **settings)
+        hidden_MD = hidden_states(self.model, layout, tokens_N)[asked_M - 1]
+        if type(head) is nn.Linear and head.bias is None and self.device.type == "cpu" and fused.is_available():
+            hidden_MD = hidden_MD.to(product_dtype(hidden_MD))
+            return fused.head_logprobs(hidden_MD, head.weight, tokens_N[asked_M], **settings)
+        return chunked_logprobs(hidden_MD, head, tokens_N[asked_M], **settings)
 
 
 def _as_they_are(logits: Tensor) -> Tensor:

@@ -35,3 +35,9 @@ def autocast(precision: Precision, device_type: str | None = None) -> AbstractCo
     """Context in which matrix products run in `precision`; "auto" takes bfloat16 where the hardware is made for it."""
     device_type = device_type or default_device().type
     return torch.autocast(device_type, dtype=torch.bfloat16, enabled=resolve(precision, device_type) == "bfloat16")
+
+
+def product_dtype(x: torch.Tensor) -> torch.dtype:
+    """The type in which `x` is multiplied here: autocast's inside of it, its own outside."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from preceptor.records import Ranking
 from preceptor.text.chat import Chat
-from preceptor.text.packing import ROW_TOKENS, Layout
 
 TOO_LONG = "conversation longer than max_tokens"
 
@@ -56,6 +55,22 @@ class Rollout:
     def response_tokens_BT(self) -> Tensor:
         """The response part of `tokens_BL`."""
         return self.tokens_BL[:, self.tokens_BL.shape[1] - self.num_response :]
+
+    @property
+    def is_response_BL(self) -> Tensor:
+        """True on response tokens, as wide as `tokens_BL`."""
+        return torch.nn.functional.pad(self.response_mask_BT, (self.tokens_BL.shape[1] - self.num_response, 0))
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of prompt and response together."""
+        return self.token_mask_BL.sum(1).tolist()
+
+    @property
+    def prompts(self) -> list[list[int]]:
+        """Tokens of each prompt."""
+        rows = zip(self.tokens_BL, self.token_mask_BL & ~self.is_response_BL, strict=True)
+        return [tokens_L[mask_L].tolist() for tokens_L, mask_L in rows]
 
     def __len__(self) -> int:
         return len(self.prompt_ids)
@@ -135,40 +150,26 @@ def rollout_from(
 
 @dataclass(frozen=True)
 class SFTBatch:
-    """Conversations packed into rows, for the loss on what the assistant says."""
+    """Conversations one after the other, for the loss on what the assistant says."""
 
-    tokens_RL: Tensor
-    loss_mask_RL: Tensor
+    lengths: list[int]
+    """Tokens of each conversation."""
+    tokens_N: Tensor
+    is_learned_N: Tensor
     """True on tokens that are learned; never on a conversation's first token, which nothing predicts."""
-    layout: Layout
-    """Where each conversation stands."""
     num_dropped: int
     """Conversations left out because they are longer than `max_tokens`."""
 
-    @property
-    def position_ids_RL(self) -> Tensor:
-        """Positions, restarting with each conversation."""
-        return self.layout.position_ids_RL
 
-
-def pack(
-    rows: Sequence[tuple[Sequence[int], Sequence[bool]]],
-    *,
-    max_tokens: int,
-    pad_id: int,
-    row_tokens: int = ROW_TOKENS,
-) -> SFTBatch:
-    """Pack (tokens, loss mask) of conversations into rows, first fit; longer ones than `max_tokens` are counted."""
+def pack(rows: Sequence[tuple[Sequence[int], Sequence[bool]]], *, max_tokens: int) -> SFTBatch:
+    """(tokens, loss mask) of conversations as one batch; those longer than `max_tokens` are counted."""
     kept = [row for row in rows if len(row[0]) <= max_tokens]
     if not kept:
         raise ValueError(f"none of {len(rows)} conversations has at most {max_tokens} tokens")
-    layout = Layout.packed([len(tokens) for tokens, _ in kept], min(row_tokens, max_tokens))
-    tokens_N = torch.tensor([token for tokens, _ in kept for token in tokens], dtype=torch.long)
-    learned_N = torch.tensor([is_learned for _, mask in kept for is_learned in mask], dtype=torch.bool)
     return SFTBatch(
-        tokens_RL=layout.put(tokens_N, pad_id),
-        loss_mask_RL=layout.put(learned_N & (layout.position_N > 0), False),
-        layout=layout,
+        lengths=[len(tokens) for tokens, _ in kept],
+        tokens_N=torch.tensor([token for tokens, _ in kept for token in tokens], dtype=torch.long),
+        is_learned_N=torch.tensor([i > 0 and learned for _, mask in kept for i, learned in enumerate(mask)]),
         num_dropped=len(rows) - len(kept),
     )
 
@@ -183,6 +184,23 @@ class RankingBatch:
     """Which ranking a response belongs to: 0, 1, …"""
     rank_B: Tensor
     """0 is best; equal is tied."""
+    prompts: list[list[int]]
+    """Tokens of the prompt that each response answers."""
+
+    @property
+    def sizes(self) -> list[int]:
+        """Tokens of each ranking's responses, their prompts included."""
+        return torch.bincount(self.ranking_id_B, weights=self.token_mask_BL.sum(1)).int().tolist()
+
+    def select(self, rankings: Sequence[int]) -> Self:
+        """Some of the rankings, numbered anew."""
+        new_id = {old: new for new, old in enumerate(rankings)}
+        rows = [b for b, old in enumerate(self.ranking_id_B.tolist()) if old in new_id]
+        ids = [new_id[int(self.ranking_id_B[b])] for b in rows]
+        return type(self)(
+            self.tokens_BL[rows], self.token_mask_BL[rows], torch.tensor(ids), self.rank_B[rows],
+            [self.prompts[b] for b in rows],
+        )  # fmt: skip
 
     @classmethod
     def of(cls, rankings: Sequence[Ranking], chat: Chat, max_tokens: int) -> tuple[Self, dict[str, int]]:
@@ -196,6 +214,7 @@ class RankingBatch:
         rows: list[list[int]] = []
         ids: list[int] = []
         ranks: list[int] = []
+        prompts: list[list[int]] = []
         num_rankings = 0
         for ranking in rankings:
             kept = _distinct(ranking, chat, max_tokens, counts)
@@ -205,10 +224,11 @@ class RankingBatch:
             rows += [list(tokens) for tokens in kept]
             ranks += kept.values()
             ids += [num_rankings] * len(kept)
+            prompts += [chat.prompt(ranking.prompt.messages)] * len(kept)
             num_rankings += 1
         tokens_BL, token_mask_BL = pad_right(rows, chat.pad_id)
         id_B, rank_B = torch.tensor(ids, dtype=torch.long), torch.tensor(ranks, dtype=torch.long)
-        return cls(tokens_BL, token_mask_BL, id_B, rank_B), counts
+        return cls(tokens_BL, token_mask_BL, id_B, rank_B, prompts), counts
 
 
 def _distinct(ranking: Ranking, chat: Chat, max_tokens: int, counts: dict[str, int]) -> dict[tuple[int, ...], int]:
@@ -226,6 +246,19 @@ def _distinct(ranking: Ranking, chat: Chat, max_tokens: int, counts: dict[str, i
         else:
             kept[tokens] = rank_of[response.id]
     return kept
+
+
+def token_parts(sizes: Sequence[int], budget: int) -> list[list[int]]:
+    """Positions 0, 1, … in groups of at most `budget` tokens; what is larger is a group of its own."""
+    parts: list[list[int]] = []
+    room = 0
+    for i, size in enumerate(sizes):
+        if not parts or size > room:
+            parts.append([])
+            room = budget
+        parts[-1].append(i)
+        room -= size
+    return parts
 
 
 def pad_right(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
