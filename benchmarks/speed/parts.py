@@ -40,12 +40,9 @@ def parts(num_pairs: int, num_threads: int, max_foreign: float) -> list[Part]:
 
     return [
         *(Part("rows", name, partial(row, name)) for name in rows()),
-        *(
-            Part("costs", f"costs-{name}", lambda _, cost=cost: grown(cost, num_threads))
-            for name, cost in COSTS.items()
-        ),
+        *(Part("costs", f"costs-{name}", partial(grown, name, num_threads)) for name in COSTS),
         *(Part("phases", f"phases-{size}", partial(phases, size, num_threads)) for size in SIZES),
-        *(Part("memory", f"memory-{stage}", lambda _, stage=stage: memory(stage, num_threads)) for stage in STAGES),
+        *(Part("memory", f"memory-{stage}", partial(memory, stage, num_threads)) for stage in STAGES),
     ]
 
 
