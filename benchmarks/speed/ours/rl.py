@@ -38,7 +38,7 @@ def main() -> None:
     is_ppo = options["algorithm"] == "ppo"
     settings = PPO.Config(num_epochs=NUM_EPOCHS, minibatch_size=batch_size) if is_ppo else REINFORCE.Config()
     config = RLConfig(
-        algorithm=settings, batch_size=batch_size, micro_batch_size=batch_size,
+        algorithm=settings, batch_size=batch_size,
         sampling=Sampling(max_tokens=options.get("response", 64)), precision=options.get("precision", "auto"),
     )  # fmt: skip
     policy, reference = (load_policy(MODELS / size) for _ in range(2))

@@ -3,9 +3,8 @@
 from benchmarks.speed.turns import Turns
 from benchmarks.speed.work import MODELS, SIZES, prompts, texts
 from preceptor.models.load import load_policy
-from preceptor.models.precision import autocast
-from preceptor.text.batches import pack
-from preceptor.training.optim import OptimConfig, apply_gradients, build_optimizer
+from preceptor.training.optim import apply_gradients, build_optimizer
+from preceptor.training.sft import SFTConfig, accumulate
 
 
 def main() -> None:
@@ -13,20 +12,19 @@ def main() -> None:
     turns = Turns()
     options = turns.options
     size, num, longest = options["size"], options.get("batch_size", 32), options.get("longest", 256)
-    policy, config = load_policy(MODELS / size), OptimConfig()
-    optimizer = build_optimizer(policy, config)
+    policy = load_policy(MODELS / size)
+    config = SFTConfig(max_tokens=longest, precision=options.get("precision", "auto"))
+    optimizer = build_optimizer(policy, config.optim)
     for turn, _ in enumerate(turns):
         if options["lengths"] == "equal":
             rows = prompts(size, num, turn, shortest=longest, longest=longest)
         else:
             rows = texts(size, num, turn, longest=longest)
-        batch = pack([(row, [True] * len(row)) for row in rows], max_tokens=longest, pad_id=policy.chat.pad_id)
+        examples = [(row, [True] * len(row)) for row in rows]
         policy.train()
         with turns.phase("learn"):
-            with autocast(options.get("precision", "auto")):
-                total_nll, num_tokens = policy.nll(batch)
-            (total_nll / num_tokens).backward()
-            apply_gradients(optimizer, config.learning_rate, config.max_grad_norm)
+            accumulate(config, policy, examples)
+            apply_gradients(optimizer, config.optim.learning_rate, config.optim.max_grad_norm)
         turns.facts["tokens"] = sum(map(len, rows))
         turns.facts["flops"] = {"learn": 3 * sum(SIZES[size].flops(len(row), len(row) - 1) for row in rows)}
 
