@@ -12,16 +12,18 @@ def main() -> None:
     turns = Turns()
     options = turns.options
     size, num, longest = options["size"], options.get("batch_size", 32), options.get("longest", 256)
-    policy, config = load_policy(MODELS / size), SFTConfig(precision=options.get("precision", "auto"))
+    policy = load_policy(MODELS / size)
+    config = SFTConfig(max_tokens=longest, precision=options.get("precision", "auto"))
     optimizer = build_optimizer(policy, config.optim)
     for turn, _ in enumerate(turns):
         if options["lengths"] == "equal":
             rows = prompts(size, num, turn, shortest=longest, longest=longest)
         else:
             rows = texts(size, num, turn, longest=longest)
+        examples = [(row, [True] * len(row)) for row in rows]
         policy.train()
         with turns.phase("learn"):
-            accumulate(config, policy, [(row, [True] * len(row)) for row in rows])
+            accumulate(config, policy, examples)
             apply_gradients(optimizer, config.optim.learning_rate, config.optim.max_grad_norm)
         turns.facts["tokens"] = sum(map(len, rows))
         turns.facts["flops"] = {"learn": 3 * sum(SIZES[size].flops(len(row), len(row) - 1) for row in rows)}
