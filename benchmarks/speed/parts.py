@@ -49,8 +49,9 @@ def parts(num_pairs: int, num_threads: int, max_foreign: float) -> list[Part]:
 def run(wanted: Sequence[Part], num_threads: int, results: Results, console: Console) -> Iterator[Results]:
     """Measure the limits of the machine, then part after part; the results so far, after each.
 
-    A part takes the place of what the results had of it, and says which code it is of.
+    A part takes the place of what the results had of it, and says which code it is of; parts that no longer exist go.
     """
+    order = [part.name for part in parts(num_pairs=1, num_threads=1, max_foreign=0.0)]
     subprocess.run((sys.executable, "-m", "benchmarks.speed.models"), check=True, cwd=ROOT)
     origin = made_by(num_threads)
     with Worker(Side("limits"), num_threads) as worker:
@@ -62,5 +63,6 @@ def run(wanted: Sequence[Part], num_threads: int, results: Results, console: Con
         except WorkerFailed as error:
             found = {"failed": str(error)}
         found |= {key: origin[key] for key in ("commit", "made_on")}
-        results = {**results, part.kind: {**results.get(part.kind, {}), part.name: found}}
+        measured = {**results.get(part.kind, {}), part.name: found}
+        results = {**results, part.kind: {name: measured[name] for name in order if name in measured}}
         yield results

@@ -83,10 +83,10 @@ def memory_cells(stage: Found) -> Iterator[Cells]:
 
 
 TABLES: Mapping[str, tuple[Cells, Callable[[Found], Iterator[Cells]]]] = {
-    "rows": (("work", "beside", "goal", "here", "95 % interval", "met", "ours", "theirs", "pairs"), row_cells),
+    "rows": (("work", "beside", "goal", "here", "95 % interval", "met", "ours", "theirs", "rounds"), row_cells),
     "costs": (("what doubles", "from – to", "time", "exponent", "memory", "exponent"), cost_cells),
     "phases": (("model", "stage", "phase", "time", "bound", "share of it"), phase_cells),
-    "memory": (("stage, small model", "ours", "plain", "ratio"), memory_cells),
+    "memory": (("stage of the small model", "ours", "plain", "ratio"), memory_cells),
 }
 """Kind of part → the head of its table, and its cells."""
 
