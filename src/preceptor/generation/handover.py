@@ -24,7 +24,7 @@ def handed_over(policy: Policy, folder: Path | None = None) -> Iterator[Path]:
     Raises:
         UserError: there is no room for the weights.
     """
-    parent = folder or _roomy(sum(weight.nbytes for weight in policy.parameters()))
+    parent = folder or roomy_folder(policy)
     with disk_errors(parent, "the policy's weights"):
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="preceptor-", dir=parent) as path:
@@ -54,6 +54,8 @@ def _save(policy: Policy, path: Path) -> None:
         (path / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}), encoding="utf-8")
 
 
-def _roomy(num_bytes: int) -> Path:
+def roomy_folder(policy: Policy) -> Path:
+    """Memory where the policy's weights fit into it easily, else the folder of the system's temporary files."""
+    num_bytes = sum(weight.nbytes for weight in policy.parameters())
     has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 * num_bytes
     return MEMORY if has_room else Path(tempfile.gettempdir())

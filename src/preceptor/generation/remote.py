@@ -19,7 +19,7 @@ from typing import Any, Self
 import torch
 
 from preceptor.errors import UserError
-from preceptor.generation.base import Sampled
+from preceptor.generation.base import Sampled, check_room
 from preceptor.generation.client import MAX_CONNECTIONS, Client
 from preceptor.generation.config import FOLDER, RemoteConfig
 from preceptor.generation.handover import handed_over
@@ -63,24 +63,18 @@ class Remote:
         """One response for each prompt's tokens, from the policy as it is now; `batch_size` of them are open at a time.
 
         Raises:
-            UserError: the server is away, refuses, or does not sample from this policy.
+            UserError: a prompt leaves no room for its response; or the server is away, refuses, or does not sample from
+                this policy.
         """
         if not prompts:
             return []
+        check_room(policy.max_context, prompts, sampling)
         with handed_over(policy, self._config.folder) as folder:
             self._reload(folder)
         bodies = [self._body(prompt, seed, sampling, policy.chat) for prompt, seed in zip(prompts, seeds, strict=True)]
         replies = self._ask(bodies, min(batch_size, MAX_CONNECTIONS), progress or (lambda num: None))
         sampled = [self._read(reply, policy.chat) for reply in replies]
         return self._verified(policy, prompts, sampled, sampling)
-
-    def is_ready(self) -> bool:
-        """Whether the server answers at all; `/health` is vLLM's path for that."""
-        try:
-            self._client.get("/health")
-        except UserError:
-            return False
-        return True
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -95,7 +89,7 @@ class Remote:
                 raise UserError(
                     f"the server at {self._config.url} did not load the policy's weights: {path} said {reply}",
                     field="generation.reload",
-                    remedy="give nobody else work for this server while it samples here, and look at what it has written",
+                    remedy="leave the server to this run alone while it samples, and look at what it has written",
                 )
 
     def _body(self, prompt: Sequence[int], seed: int, sampling: Sampling, chat: Chat) -> dict[str, Any]:

@@ -8,6 +8,7 @@ remote engine from there on, with the weights handed over before each call and l
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from preceptor.generation import serve_vllm
 from preceptor.generation.base import Sampled
 from preceptor.generation.client import Unreachable
 from preceptor.generation.config import RemoteConfig, VLLMConfig
-from preceptor.generation.handover import handed_over
+from preceptor.generation.handover import handed_over, roomy_folder
 from preceptor.generation.remote import Remote
 from preceptor.models.policy import Policy
 from preceptor.models.precision import default_device, resolve
@@ -30,7 +31,7 @@ from preceptor.records import Sampling
 
 START_TIMEOUT_S = 1800
 STOP_TIMEOUT_S = 30
-NAME = "policy"
+NAME, SOCKET = "policy", "socket"
 LOG_PREFIX = re.compile(r"^(\(\w+ pid=\d+\) )?(ERROR \S+ \S+ \[\S+\] ?)?\s*")
 """What vLLM puts before what it says: which process, when and where."""
 MAX_REASON = 400
@@ -79,16 +80,18 @@ class VLLM:
         return None if self._server is None else self._server.pid
 
     def _start(self, policy: Policy) -> Remote:
-        folder = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="preceptor-vllm-")))
-        socket = folder / "socket"
+        temporary = tempfile.TemporaryDirectory(
+            prefix="preceptor-", dir=roomy_folder(policy), ignore_cleanup_errors=True
+        )
+        folder = Path(self._resources.enter_context(temporary))
         self._log.parent.mkdir(parents=True, exist_ok=True)
         log = self._resources.enter_context(self._log.open("wb"))
-        settings = RemoteConfig(url=f"http://{NAME}/v1", model=NAME, key_variable="", num_retries=0)
-        remote = self._resources.enter_context(Remote(settings, socket))
-        with handed_over(policy) as weights:
-            self._server = self._popen([*self._command(weights), "--uds", str(socket)], log)
+        settings = RemoteConfig(url=f"http://{NAME}/v1", model=NAME, key_variable="", num_retries=0, folder=folder)
+        remote = self._resources.enter_context(Remote(settings, folder / SOCKET))
+        with handed_over(policy, folder) as weights:
+            self._server = self._popen(self._command(folder, weights), log)
             self._resources.callback(self._stop)
-            self._wait(remote)
+            self._wait(folder / SOCKET)
         return remote
 
     def _popen(self, command: list[str], log: BinaryIO) -> subprocess.Popen[bytes]:
@@ -105,15 +108,15 @@ class VLLM:
                 remedy="name the Python of the environment that vLLM is installed in: docs/generation.md",
             ) from None
 
-    def _command(self, weights: Path) -> list[str]:
+    def _command(self, folder: Path, weights: Path) -> list[str]:
         is_on_gpu = default_device().type == "cuda"
         # Where a prompt is read in parts, vLLM sets the row's random numbers back, which CPU generators cannot do.
         arguments = [] if is_on_gpu else ["--no-enable-chunked-prefill"]
         arguments += [] if self._is_compiled else ["--enforce-eager"]
         return [
-            str(self._config.python or sys.executable), "-I", serve_vllm.__file__, "--model", str(weights),
-            "--served-model-name", NAME, "--dtype", resolve(self._config.precision),
-            "--kv-cache-memory-bytes", str(int(self._config.cache_gib * 2**30)),
+            str(self._config.python or sys.executable), "-I", serve_vllm.__file__, str(folder),
+            "--model", str(weights), "--uds", str(folder / SOCKET), "--served-model-name", NAME,
+            "--dtype", resolve(self._config.precision), "--kv-cache-memory-bytes", str(int(self._config.cache_gib * 2**30)),
             "--logprobs-mode", "processed_logprobs", "--generation-config", "vllm",
             "--disable-log-stats", "--disable-uvicorn-access-log", *arguments, *self._config.arguments,
         ]  # fmt: skip
@@ -131,10 +134,10 @@ class VLLM:
         wanted = self._config.is_compiled
         return default_device().type == "cuda" if wanted is None else wanted
 
-    def _wait(self, remote: Remote) -> None:
+    def _wait(self, path: Path) -> None:
         assert self._server is not None
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not remote.is_ready():
+        while not _is_open(path):
             if self._server.poll() is not None or time.monotonic() > deadline:
                 raise self._dead("vLLM did not start")
             time.sleep(0.1)
@@ -145,9 +148,14 @@ class VLLM:
         self._server.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._server.wait(STOP_TIMEOUT_S)
-        with suppress(ProcessLookupError):
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        with suppress(ProcessLookupError):  # which says that nobody of the group is left
+            os.killpg(self._server.pid, signal.SIGTERM)
+            while time.monotonic() < deadline:
+                self._server.poll()
+                os.killpg(self._server.pid, 0)
+                time.sleep(0.05)
             os.killpg(self._server.pid, signal.SIGKILL)
-        self._server.wait()
 
     def _dead(self, what: str) -> UserError:
         """What vLLM's log says of its end."""
@@ -161,6 +169,12 @@ class VLLM:
             remedy="docs/generation.md tells how vLLM is installed and what it can take; "
             "`generation: native` takes any model",
         )
+
+
+def _is_open(path: Path) -> bool:
+    """Whether somebody listens at a socket: vLLM does once its engine is up."""
+    with socket.socket(socket.AF_UNIX) as here:
+        return here.connect_ex(str(path)) == 0
 
 
 def _reason(log: Path) -> str:
