@@ -128,13 +128,13 @@ def test_packing_and_heads_are_tried_not_assumed(policy: Policy) -> None:
 
 def test_packing_without_a_document_mask_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: the trial and the comparison above do see documents that read each other."""
-    policy = build("llama")
+    policy = build("gpt2")
     body = type(policy.model.base_model)
     plain = body.forward
 
     def leaky(self: Any, *args: Any, **kwargs: Any) -> Any:
         if kwargs["attention_mask"] is None:
-            kwargs["attention_mask"] = torch.ones_like(kwargs["input_ids"])
+            kwargs["attention_mask"] = torch.ones_like(kwargs["input_ids"] if "input_ids" in kwargs else args[0])
         return plain(self, *args, **kwargs)
 
     monkeypatch.setattr(body, "forward", leaky)
@@ -167,7 +167,7 @@ def test_chunks_of_the_vocabulary_change_nothing(monkeypatch: pytest.MonkeyPatch
 
 @torch.no_grad()
 def test_long_rows_use_the_attention_that_spares_memory() -> None:
-    policy = build("llama")
+    policy = build("gpt_neox")
     policy.model.config.max_position_embeddings = 1024
     pairs = [(rows(1)[0][0], [7] * (EAGER_TOKENS + 1)), *rows(3)]
     logprobs_BT, _ = policy.logprobs(rollout_of(pairs, policy), 1.0)

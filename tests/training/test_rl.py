@@ -55,7 +55,7 @@ class NoNumber(RewardModel):
 def config(**settings: Any) -> RLConfig:
     rate = settings.pop("learning_rate", 1e-3)
     values = {
-        "num_steps": 3, "batch_size": 16, "micro_batch_size": 16, "precision": "float32",
+        "num_steps": 3, "batch_size": 16, "micro_tokens": 4096, "precision": "float32",
         "sampling": Sampling(max_tokens=6), "algorithm": PPO.Config(minibatch_size=8), "ema_decay": 0.5,
         "optim": OptimConfig(learning_rate=rate, schedule="constant"),
         "value_optim": OptimConfig(learning_rate=rate, schedule="constant"),
@@ -156,7 +156,7 @@ def test_one_optimizer_step_per_minibatch_with_and_without_text(
             real = torch.optim.AdamW.step
             patch.setattr(torch.optim.AdamW, "step", lambda self, s=steps, r=real: (s.append(id(self)), r(self))[1])
             algorithm = PPO.Config(minibatch_size=8, num_epochs=2)
-            settings = config(algorithm=algorithm, pretraining=mix, micro_batch_size=4)
+            settings = config(algorithm=algorithm, pretraining=mix, micro_tokens=60)
             train_rl(settings, new_run({}, name), new_actors(), PROMPTS, pretraining=documents(9))
         assert len(set(steps)) == 2
         assert [steps.count(one) for one in set(steps)] == [3 * 2 * 2] * 2
@@ -198,7 +198,7 @@ def mean_scores(run: Run) -> tuple[float, float]:
 def test_it_raises_a_known_reward(new_actors: NewActors, new_run: NewRun, algorithm: Any) -> None:
     run = new_run({})
     settings = config(
-        algorithm=algorithm, num_steps=20, batch_size=32, micro_batch_size=32, learning_rate=1e-2,
+        algorithm=algorithm, num_steps=20, batch_size=32, micro_tokens=4096, learning_rate=1e-2,
         kl=KLConfig(coef=0.01),
     )  # fmt: skip
     train_rl(settings, run, new_actors(Lucky), PROMPTS)
@@ -211,7 +211,7 @@ def test_it_raises_a_known_reward(new_actors: NewActors, new_run: NewRun, algori
 def test_at_no_learning_rate_it_does_not(new_actors: NewActors, new_run: NewRun, algorithm: Any) -> None:
     run = new_run({})
     settings = config(
-        algorithm=algorithm, num_steps=20, batch_size=32, micro_batch_size=32, learning_rate=1e-12,
+        algorithm=algorithm, num_steps=20, batch_size=32, micro_tokens=4096, learning_rate=1e-12,
         kl=KLConfig(coef=0.01),
     )  # fmt: skip
     train_rl(settings, run, new_actors(Lucky), PROMPTS)
@@ -235,7 +235,7 @@ def test_a_response_that_did_not_end_has_exactly_the_configured_score(
 ) -> None:
     actors = new_actors()
     settings = config(
-        algorithm=PPO.Config(minibatch_size=64, missing_end_score=-1.5), batch_size=64, micro_batch_size=64,
+        algorithm=PPO.Config(minibatch_size=64, missing_end_score=-1.5), batch_size=64, micro_tokens=4096,
         num_steps=1, kl=KLConfig(coef=0.3), sampling=Sampling(max_tokens=40),
     )  # fmt: skip
     train_rl(settings, new_run({}), actors, PROMPTS)

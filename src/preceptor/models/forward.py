@@ -53,8 +53,7 @@ def model_inputs(model: Any, layout: Layout, tokens_RL: Tensor) -> dict[str, Any
 
 
 def _takes_trunk(model: Any, layout: Layout) -> bool:
-    drops = model.training and getattr(model.config.get_text_config(), "attention_dropout", 0.0) > 0
-    return not drops and layout.num_columns <= trunk.MOST_COLUMNS and has_trunk(model)
+    return layout.num_columns <= trunk.MOST_COLUMNS and has_trunk(model) and not trunk.drops(model)
 
 
 def _any_token(model: Any) -> int:
@@ -151,9 +150,7 @@ def _try_sharing(model: Any) -> bool:
 
 def _try_head(model: Any) -> bool:
     layout = Layout.padded([4, 5]).to(model.device)
-    return _are_close(
-        logits(model, layout, _tokens(model)), model.get_output_embeddings()(_states(model, layout))
-    )
+    return _are_close(logits(model, layout, _tokens(model)), model.get_output_embeddings()(_states(model, layout)))
 
 
 def _states(model: Any, layout: Layout) -> Tensor:

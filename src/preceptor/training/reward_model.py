@@ -17,7 +17,7 @@ from preceptor.models.scoring import score_responses
 from preceptor.ops.losses import ranking_loss
 from preceptor.records import Demonstration, Ranking
 from preceptor.runs.run import Run
-from preceptor.text.batches import RankingBatch
+from preceptor.text.batches import RankingBatch, token_parts
 from preceptor.text.chat import Chat
 from preceptor.training.optim import OptimConfig, apply_gradients, build_optimizer, learning_rate
 from preceptor.training.stream import Stream
@@ -30,8 +30,8 @@ class RewardModelConfig(BaseConfig):
     """Passes over the rankings. More than one overfits (Ouyang et al. 2022, appendix C.2)."""
     batch_size: int = Field(default=64, ge=1)
     """Rankings (prompts with all their K responses) per optimiser step."""
-    micro_batch_size: int = Field(default=16, ge=1)
-    """Rankings per forward pass; changes memory, not results."""
+    micro_tokens: int = Field(default=8192, ge=1)
+    """Tokens per forward pass, about; changes memory, not results."""
     max_tokens: int = Field(default=2048, ge=8)
     """Longest prompt + response; a ranking with a longer one loses that response, which is counted."""
     pair_weight: Literal["all", "untied"] = "all"
@@ -75,7 +75,7 @@ def train_reward_model(
     reward_model.eval()  # dropout stays off: the score is also PPO's reward
     for step in run.steps(num_steps, state, label="Reward model"):
         rows = order.take(usable, step, config.batch_size, last=num_positions)
-        metrics = _accumulate(config, reward_model, rows, max_tokens)
+        metrics = accumulate(config, reward_model, rows, max_tokens)
         rate = learning_rate(step, num_steps, config.optim)
         norm = apply_gradients(optimizer, rate, config.optim.max_grad_norm)
         run.log(step, metrics | {"reward_model/grad_norm": norm, "reward_model/learning_rate": rate})
@@ -101,16 +101,16 @@ def usable_rankings(rankings: Sequence[Ranking], chat: Chat, max_tokens: int) ->
     return usable, {reason: count for reason, count in dropped.items() if count}
 
 
-def _accumulate(
+def accumulate(
     config: RewardModelConfig, reward_model: RewardModel, rankings: Sequence[Ranking], max_tokens: int
 ) -> dict[str, float]:
-    """Gradients of the mean loss over rankings, `micro_batch_size` of them at a time; and the batch's metrics."""
+    """Gradients of the mean loss over rankings, about `micro_tokens` at a time; and the batch's metrics."""
+    whole, _ = RankingBatch.of(rankings, reward_model.chat, max_tokens)
     total_loss = total_correct = 0.0
     total_pairs = 0
     scores: list[Tensor] = []
-    for start in range(0, len(rankings), config.micro_batch_size):
-        part = rankings[start : start + config.micro_batch_size]
-        batch, _ = RankingBatch.of(part, reward_model.chat, max_tokens)
+    for part in token_parts(whole.sizes, config.micro_tokens):
+        batch = whole.select(part)
         with autocast(config.precision):
             scores_B = reward_model.scores(batch.tokens_BL, batch.token_mask_BL, batch.prompts).float()
         loss, correct, num_pairs = ranking_loss(

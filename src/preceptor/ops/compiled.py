@@ -20,8 +20,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-FOLDER = Path(__file__).parent
-FLAGS = ("-O3", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+FOLDER = Path(__file__).parent / "kernels"
+FLAGS = (
+    "-O3",
+    "--param=vect-max-peeling-for-alignment=0",
+    "-fopenmp",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-shared",
+    "-fPIC",
+)
 STORED = {torch.float32: "float", torch.bfloat16: "bf16"}
 """Types that tensors may have, and their names in the sources."""
 _KINDS = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "f": ctypes.c_float}
@@ -58,9 +66,9 @@ def address(tensor: Tensor | None) -> int | None:
 
 
 def build(source: str, dtype: torch.dtype) -> Path | None:
-    """The library of `source` (a file of this folder) for `dtype`: from the cache, or compiled; None without a compiler.
+    """The library of `source` (a file of `kernels/`) for `dtype`: from the cache, or compiled; None where that fails.
 
-    A build that fails is told once as a warning: the results are the same without it, only later.
+    That is told once as a warning: the results are the same without it, only later.
     """
     if os.environ.get("PRECEPTOR_KERNELS") == "off":
         return None
