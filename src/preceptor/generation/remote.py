@@ -25,11 +25,13 @@ from preceptor.generation.config import FOLDER, RemoteConfig
 from preceptor.generation.handover import handed_over
 from preceptor.models.policy import Policy
 from preceptor.records import Sampling
-from preceptor.text.batches import rollout_from
+from preceptor.text.batches import rollout_from, token_parts
 from preceptor.text.chat import Chat
 
 NUM_CHECKED = 8
 """Responses of each call whose log-probabilities are compared with the policy's."""
+MICRO_TOKENS = 8192
+"""Tokens of one forward pass in which log-probabilities are computed again."""
 MAX_RETOLD = 0.1
 """Share of responses that may come as text which our tokenizer writes in other tokens than were sampled."""
 
@@ -169,8 +171,9 @@ class Remote:
     ) -> list[Sampled]:
         """The responses, those of `rows` with the log-probabilities that the policy gives them."""
         changed = list(sampled)
-        for start in range(0, len(rows), NUM_CHECKED):
-            part = rows[start : start + NUM_CHECKED]
+        lengths = [len(prompts[i]) + len(sampled[i].tokens) for i in rows]
+        for positions in token_parts(lengths, MICRO_TOKENS):
+            part = [rows[position] for position in positions]
             rollout = rollout_from(
                 [""] * len(part), [prompts[i] for i in part], [sampled[i] for i in part], pad_id=policy.chat.pad_id
             )

@@ -116,7 +116,8 @@ class VLLM:
         return [
             str(self._config.python or sys.executable), "-I", serve_vllm.__file__, str(folder),
             "--model", str(weights), "--uds", str(folder / SOCKET), "--served-model-name", NAME,
-            "--dtype", resolve(self._config.precision), "--kv-cache-memory-bytes", str(int(self._config.cache_gib * 2**30)),
+            "--dtype", resolve(self._config.precision),
+            "--kv-cache-memory-bytes", str(int(self._config.cache_gib * 2**30)),
             "--logprobs-mode", "processed_logprobs", "--generation-config", "vllm",
             "--disable-log-stats", "--disable-uvicorn-access-log", *arguments, *self._config.arguments,
         ]  # fmt: skip
