@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from preceptor.errors import UserError
+from preceptor.models.adapters import LoRAConfig
 from preceptor.models.heads import RewardModel
 from preceptor.models.load import load_policy, new_reward_model
 from preceptor.models.policy import Policy
@@ -312,6 +314,29 @@ def test_a_resumed_run_has_its_average_and_its_coefficient_back(new_actors: NewA
     assert again.notes == ["RL goes on after step 4"]
     assert again.metrics() == whole_run.metrics()
     assert len({row["kl/coef"] for row in whole_run.metrics()}) > 3
+
+
+# ── adapters ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_with_adapters_the_reference_costs_nothing_and_stays(new_actors: NewActors, new_run: NewRun) -> None:
+    settings = config(lora=LoRAConfig(rank=4), num_steps=6, learning_rate=1e-2, save_every=2, eval_every=1)
+    whole_run, free = new_run({}, "whole"), replace(new_actors(), reference=None)
+    whole = trained(free, whole_run, settings, evaluate=calm)
+    kept_run = new_run({}, "kept")  # the same with a reference of its own
+    assert_same(trained(new_actors(), kept_run, settings, evaluate=calm), whole)
+    assert kept_run.metrics() == whole_run.metrics()
+    assert abs(whole_run.metrics()[-1]["kl/reference"]) > 1e-3  # it has moved, and the reference has not
+    assert set(whole) == set(weights(new_actors().policy))  # merged: a plain model again
+    with pytest.raises(Interrupted):
+        trained(replace(new_actors(), reference=None), new_run({}, "broken"), settings, evaluate=crash)
+    again = new_run({}, "broken")
+    assert_same(trained(replace(new_actors(), reference=None), again, settings, evaluate=calm), whole)
+
+
+def test_without_adapters_no_policy_is_its_own_reference(new_actors: NewActors, new_run: NewRun) -> None:
+    with pytest.raises(ValueError, match="its own reference"):
+        train_rl(config(), new_run({}), replace(new_actors(), reference=None), PROMPTS)
 
 
 # ── health ──────────────────────────────────────────────────────────────────────────────────────────────────────────

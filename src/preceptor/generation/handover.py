@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from preceptor.models.adapters import merged_weights
 from preceptor.models.policy import Policy
 from preceptor.models.quiet import quiet
 from preceptor.runs.disk import disk_errors
@@ -41,7 +42,7 @@ def _save(policy: Policy, path: Path) -> None:
     vLLM 0.32 keeps a copy of the head there that is laid out for its matrix products, and where the head comes with the
     embeddings it would not renew that copy: it would sample through the head of the first policy for ever.
     """
-    model, weights = policy.model, policy.model.state_dict()
+    model, weights = policy.model, merged_weights(policy)
     head = model.get_output_embeddings()
     is_untied = policy.device.type == "cpu" and head.weight is model.get_input_embeddings().weight
     if is_untied:

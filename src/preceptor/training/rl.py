@@ -5,6 +5,7 @@ from typing import Any
 
 from preceptor.generation.base import Generate
 from preceptor.generation.native import generate as generate_natively
+from preceptor.models.adapters import merge_adapters
 from preceptor.models.policy import Policy
 from preceptor.records import Document, Prompt
 from preceptor.runs.run import Run
@@ -15,6 +16,7 @@ from preceptor.training.rl_parts import (
     Actors,
     KLController,
     PretrainingMix,
+    add_rl_adapters,
     algorithm_parts,
     build_optimizers,
     check_health,
@@ -44,6 +46,7 @@ def train_rl(
     Raises:
         UserError: a step-0 health check fails, or a pretraining mix is asked for without text.
     """
+    reference = add_rl_adapters(config, actors, run)
     algorithm = build_algorithm(config.algorithm, actors.policy, actors.value_model)
     optimizers = build_optimizers(config, algorithm)
     ema, kl = MovingAverage(actors.policy, config.ema_decay), KLController(config.kl)
@@ -57,7 +60,7 @@ def train_rl(
         rollout = rollout.add(
             scores_B=in_parts(config, rollout, actors.reward_model.rollout_scores),
             ref_logprobs_BT=in_parts(
-                config, rollout, lambda part: actors.reference.logprobs(part, config.sampling.temperature)[0]
+                config, rollout, lambda part: reference.logprobs(part, config.sampling.temperature)[0]
             ),
         )
         if step == 1:
@@ -85,4 +88,5 @@ def train_rl(
         if run.every(config.save_every, step):
             run.save(step)
     ema.swap()
+    merge_adapters(actors.policy)
     return {"kl_coef": kl.coef, "num_steps": config.num_steps}

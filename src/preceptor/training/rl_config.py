@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from preceptor.config import BaseConfig
+from preceptor.models.adapters import LoRAConfig
 from preceptor.models.precision import Precision
 from preceptor.records import Sampling
 from preceptor.training.algorithms import AlgorithmConfig
@@ -53,6 +54,8 @@ class RLConfig(BaseConfig):
     """Penalty for leaving the reference."""
     pretraining: PretrainingMixConfig = PretrainingMixConfig()
     """Pretraining mix."""
+    lora: LoRAConfig = LoRAConfig()
+    """Train adapters instead of all weights."""
     optim: OptimConfig = OptimConfig(schedule="constant", warmup_steps=10)
     """The policy's optimiser; its schedule counts rollouts."""
     value_optim: OptimConfig = OptimConfig(learning_rate=9e-6, schedule="constant")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from preceptor.errors import UserError
 from preceptor.generation.base import Generate
+from preceptor.models.adapters import AdapterReference, add_adapters
 from preceptor.models.heads import RewardModel
 from preceptor.models.policy import Policy
 from preceptor.models.precision import autocast
@@ -31,9 +32,19 @@ class Actors:
     """The four actors; the value model is a copy of the reward model, the reference is frozen."""
 
     policy: Policy
-    reference: Policy
+    reference: Policy | None
+    """None when adapters are trained: the policy without them is the reference."""
     reward_model: RewardModel
     value_model: RewardModel
+
+
+def add_rl_adapters(config: RLConfig, actors: Actors, run: Run) -> Policy | AdapterReference:
+    """Adapters where the config asks for them; returns the reference."""
+    if actors.reference is None and not config.lora.rank:
+        raise ValueError("without adapters the policy cannot be its own reference")
+    add_adapters(actors.policy, config.lora, run.rng("adapters", "policy"))
+    add_adapters(actors.value_model, config.lora, run.rng("adapters", "value"))
+    return AdapterReference(actors.policy) if actors.reference is None else actors.reference
 
 
 class KLController:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
+from preceptor.models.adapters import LoRAConfig, add_adapters, merge_adapters
 from preceptor.models.load import set_dropout
 from preceptor.models.policy import Policy
 from preceptor.models.precision import Precision, autocast
@@ -39,6 +40,8 @@ class SFTConfig(BaseConfig):
     """Share of each batch that is pretraining text (0.1 in the paper for PPO's initial policy)."""
     micro_tokens: int = Field(default=8192, ge=1)
     """Tokens per forward pass, about; changes memory, not results."""
+    lora: LoRAConfig = LoRAConfig()
+    """Train adapters instead of all weights."""
     optim: OptimConfig = OptimConfig()
     """Optimiser and schedule."""
     precision: Precision = "auto"
@@ -104,6 +107,7 @@ def train_sft(
     )
 
     set_dropout(policy.model, config.dropout)
+    add_adapters(policy, config.lora, run.rng("adapters"))
     optimizer = build_optimizer(policy, config.optim)
     best = BestWeights(policy)
     state = run.state(policy=policy, optimizer=optimizer, best=best)
@@ -129,6 +133,7 @@ def train_sft(
         if run.every(config.save_every, step):
             run.save(step)
     best.restore()
+    merge_adapters(policy)
     policy.eval()
     set_dropout(policy.model, 0.0)
     return {
