@@ -26,7 +26,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 RECIPE = "recipe.yaml"
 ENGINE_LOG = Path("work", "generation.log")
-"""What a server of our own that samples has said, since it last started."""
+"""What a server of ours that samples has said since it last started."""
 MARKER = "stage.json"
 """The file whose presence says that a stage is done."""
 SHIPPED_RECIPES = Path(__file__).parents[1] / "recipes"
