@@ -60,7 +60,7 @@ def test_memory_only_where_there_is_room(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     policy = load(write_model(tmp_path / "model"))
     with (
-        pytest.raises(UserError, match="the policy's weights could not be written: (Operation|Permission)"),
+        pytest.raises(UserError, match=r"the policy's weights could not be written: (Operation|Permission)"),
         handed_over(policy, Path("/sys/fs")),
     ):
         pass
