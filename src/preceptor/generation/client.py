@@ -59,7 +59,6 @@ class Client:
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
         for wait_s in (*(2**attempt for attempt in range(self._config.num_retries)), None):
-            problem = None
             try:
                 reply = self._http.request(method, self._root + path, json=body)
             except httpx2.TransportError as error:

@@ -30,6 +30,7 @@ from preceptor.models.precision import default_device, resolve
 from preceptor.records import Sampling
 
 START_TIMEOUT_S = 1800
+RESPONSE_TIMEOUT_S = 86_400  # many may wait before one; that the server has died is noticed at once
 STOP_TIMEOUT_S = 30
 NAME, SOCKET = "policy", "socket"
 LOG_PREFIX = re.compile(r"^(\(\w+ pid=\d+\) )?(ERROR \S+ \S+ \[\S+\] ?)?\s*")
@@ -86,7 +87,10 @@ class VLLM:
         folder = Path(self._resources.enter_context(temporary))
         self._log.parent.mkdir(parents=True, exist_ok=True)
         log = self._resources.enter_context(self._log.open("wb"))
-        settings = RemoteConfig(url=f"http://{NAME}/v1", model=NAME, key_variable="", num_retries=0, folder=folder)
+        settings = RemoteConfig(
+            url=f"http://{NAME}/v1", model=NAME, key_variable="", folder=folder, num_retries=0,
+            timeout_s=RESPONSE_TIMEOUT_S,
+        )  # fmt: skip
         remote = self._resources.enter_context(Remote(settings, folder / SOCKET))
         with handed_over(policy, folder) as weights:
             self._server = self._popen(self._command(folder, weights), log)

@@ -103,3 +103,27 @@ class AdapterReference:
 
 def _adapted(owner: Policy | RewardModel) -> Iterator[tuple[str, Any]]:
     return ((name, layer) for name, layer in owner.model.named_modules() if hasattr(layer, "get_base_layer"))
+
+
+def merged_weight(layer: Any) -> Tensor:
+    """A linear layer's weight with its adapter added; the weight itself where it has none."""
+    if not hasattr(layer, "get_base_layer"):
+        return layer.weight
+    weight = layer.get_base_layer().weight
+    for adapter in layer.active_adapters:
+        weight = weight + layer.get_delta_weight(adapter)
+    return weight
+
+
+@torch.no_grad()
+def merged_weights(owner: Policy | RewardModel) -> dict[str, Tensor]:
+    """All weights by the names that a plain model has, adapters added in."""
+    adapted = dict(_adapted(owner))
+    weights: dict[str, Tensor] = {}
+    for name, tensor in owner.model.state_dict().items():
+        layer, is_wrapped, leaf = name.rpartition(".base_layer.")
+        if is_wrapped:
+            weights[f"{layer}.{leaf}"] = merged_weight(adapted[layer]) if leaf == "weight" else tensor
+        elif ".lora_" not in name:
+            weights[name] = tensor
+    return weights

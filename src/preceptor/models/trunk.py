@@ -68,7 +68,7 @@ def hidden_states(
     delta_ND: Tensor | None = None
     for layer in body.layers:
         arguments = (layer, x_ND, delta_ND, places, rotary, dtype, keys)
-        if model.is_activation_checkpointing and model.training:
+        if model.is_activation_checkpointing and torch.is_grad_enabled():
             x_ND, delta_ND = checkpoint(_block, *arguments, use_reentrant=False, preserve_rng_state=False)
         else:
             x_ND, delta_ND = _block(*arguments)

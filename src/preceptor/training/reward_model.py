@@ -11,7 +11,7 @@ from torch import Tensor
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
 from preceptor.models.adapters import LoRAConfig, add_adapters, merge_adapters
-from preceptor.models.forward import max_context
+from preceptor.models.forward import max_context, set_recompute
 from preceptor.models.heads import RewardModel
 from preceptor.models.precision import Precision, autocast
 from preceptor.models.scoring import score_responses
@@ -37,6 +37,8 @@ class RewardModelConfig(BaseConfig):
     """Longest prompt + response; a ranking with a longer one loses that response, which is counted."""
     pair_weight: Literal["all", "untied"] = "all"
     """A ranking's loss is divided by all its C(K,2) pairs, as Eq. 1 is written, or by its untied ones."""
+    recompute: bool = False
+    """Keep only what enters each layer and compute the rest again in the backward pass: less memory, a third slower."""
     lora: LoRAConfig = LoRAConfig()
     """Train adapters instead of all weights."""
     optim: OptimConfig = OptimConfig(learning_rate=9e-6)
@@ -72,6 +74,7 @@ def train_reward_model(
         )
     num_positions = max(1, round(config.num_epochs * len(usable)))
     num_steps = math.ceil(num_positions / config.batch_size)
+    set_recompute(reward_model.model, config.recompute)
     add_adapters(reward_model, config.lora, run.rng("adapters"))
     optimizer = build_optimizer(reward_model, config.optim)
     state = run.state(reward_model=reward_model, optimizer=optimizer)
@@ -86,6 +89,7 @@ def train_reward_model(
         if run.every(config.save_every, step):
             run.save(step)
     merge_adapters(reward_model)
+    set_recompute(reward_model.model, False)
     shift, num_long = shift_bias(reward_model, demonstrations, max_tokens)
     dropped |= {"demonstration too long to fix the zero": num_long} if num_long else {}
     return {"num_steps": num_steps, "num_rankings": len(usable), "bias_shift": shift, "dropped": dropped}

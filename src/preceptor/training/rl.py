@@ -6,6 +6,7 @@ from typing import Any
 from preceptor.generation.base import Generate
 from preceptor.generation.native import generate as generate_natively
 from preceptor.models.adapters import merge_adapters
+from preceptor.models.forward import set_recompute
 from preceptor.models.policy import Policy
 from preceptor.records import Document, Prompt
 from preceptor.runs.run import Run
@@ -16,11 +17,11 @@ from preceptor.training.rl_parts import (
     Actors,
     KLController,
     PretrainingMix,
-    add_rl_adapters,
     algorithm_parts,
     build_optimizers,
     check_health,
     in_parts,
+    prepare,
     sample,
     update,
 )
@@ -46,7 +47,7 @@ def train_rl(
     Raises:
         UserError: a step-0 health check fails, or a pretraining mix is asked for without text.
     """
-    reference = add_rl_adapters(config, actors, run)
+    reference = prepare(config, actors, run)
     algorithm = build_algorithm(config.algorithm, actors.policy, actors.value_model)
     optimizers = build_optimizers(config, algorithm)
     ema, kl = MovingAverage(actors.policy, config.ema_decay), KLController(config.kl)
@@ -89,4 +90,5 @@ def train_rl(
             run.save(step)
     ema.swap()
     merge_adapters(actors.policy)
+    set_recompute(actors.policy.model, False)
     return {"kl_coef": kl.coef, "num_steps": config.num_steps}

@@ -54,6 +54,8 @@ class RLConfig(BaseConfig):
     """Penalty for leaving the reference."""
     pretraining: PretrainingMixConfig = PretrainingMixConfig()
     """Pretraining mix."""
+    recompute: bool = False
+    """Keep only what enters each layer and compute the rest again in the backward pass: less memory, a third slower."""
     lora: LoRAConfig = LoRAConfig()
     """Train adapters instead of all weights."""
     optim: OptimConfig = OptimConfig(schedule="constant", warmup_steps=10)

@@ -11,6 +11,7 @@ from torch import Tensor
 from preceptor.errors import UserError
 from preceptor.generation.base import Generate
 from preceptor.models.adapters import AdapterReference, add_adapters
+from preceptor.models.forward import set_recompute
 from preceptor.models.heads import RewardModel
 from preceptor.models.policy import Policy
 from preceptor.models.precision import autocast
@@ -38,10 +39,12 @@ class Actors:
     value_model: RewardModel
 
 
-def add_rl_adapters(config: RLConfig, actors: Actors, run: Run) -> Policy | AdapterReference:
-    """Adapters where the config asks for them; returns the reference."""
+def prepare(config: RLConfig, actors: Actors, run: Run) -> Policy | AdapterReference:
+    """Adapters and layers computed again where the config asks for them; returns the reference."""
     if actors.reference is None and not config.lora.rank:
         raise ValueError("without adapters the policy cannot be its own reference")
+    for module in (actors.policy, actors.value_model):
+        set_recompute(module.model, config.recompute)
     add_adapters(actors.policy, config.lora, run.rng("adapters", "policy"))
     add_adapters(actors.value_model, config.lora, run.rng("adapters", "value"))
     return AdapterReference(actors.policy) if actors.reference is None else actors.reference

@@ -10,6 +10,7 @@ from pydantic import Field
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
 from preceptor.models.adapters import LoRAConfig, add_adapters, merge_adapters
+from preceptor.models.forward import set_recompute
 from preceptor.models.load import set_dropout
 from preceptor.models.policy import Policy
 from preceptor.models.precision import Precision, autocast
@@ -40,6 +41,8 @@ class SFTConfig(BaseConfig):
     """Share of each batch that is pretraining text (0.1 in the paper for PPO's initial policy)."""
     micro_tokens: int = Field(default=8192, ge=1)
     """Tokens per forward pass, about; changes memory, not results."""
+    recompute: bool = False
+    """Keep only what enters each layer and compute the rest again in the backward pass: less memory, a third slower."""
     lora: LoRAConfig = LoRAConfig()
     """Train adapters instead of all weights."""
     optim: OptimConfig = OptimConfig()
@@ -107,6 +110,7 @@ def train_sft(
     )
 
     set_dropout(policy.model, config.dropout)
+    set_recompute(policy.model, config.recompute)
     add_adapters(policy, config.lora, run.rng("adapters"))
     optimizer = build_optimizer(policy, config.optim)
     best = BestWeights(policy)
@@ -134,6 +138,7 @@ def train_sft(
             run.save(step)
     best.restore()
     merge_adapters(policy)
+    set_recompute(policy.model, False)
     policy.eval()
     set_dropout(policy.model, 0.0)
     return {
