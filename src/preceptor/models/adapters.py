@@ -62,20 +62,6 @@ def merge_adapters(owner: Policy | RewardModel) -> None:
     owner.model.requires_grad_(True)
 
 
-@torch.no_grad()
-def merged_weights(owner: Policy | RewardModel) -> dict[str, Tensor]:
-    """The weights of the plain model that `merge_adapters` would leave; without adapters, the model's own."""
-    weights = {
-        name.replace(".base_layer.", "."): weight
-        for name, weight in owner.model.state_dict().items()
-        if "lora_" not in name
-    }
-    for name, layer in _adapted(owner):
-        deltas = (layer.get_delta_weight(adapter) for adapter in layer.active_adapters)
-        weights[f"{name}.weight"] = sum(deltas, start=layer.get_base_layer().weight)
-    return weights
-
-
 @contextmanager
 def adapters_off(owner: Policy | RewardModel) -> Iterator[None]:
     """The model as it was before its adapters were trained."""
