@@ -428,13 +428,17 @@ def test_a_server_ends_when_whoever_started_it_is_killed(model_path: Path, tmp_p
         "with open_engine(vllm_config(), Path(sys.argv[2])) as engine: said(engine, load(Path(sys.argv[1])), GREEDY)"
     )
     starter = subprocess.Popen([sys.executable, "-c", code, model_path, tmp_path / "log"], cwd=ROOT)
-    children = Path(f"/proc/{starter.pid}/task/{starter.pid}/children")
-    wait_until(lambda: children.read_text().split())
-    group = int(children.read_text().split()[0])
-    wait_until(lambda: members(group))
+    wait_until(lambda: servers_of(starter.pid))
+    (group,) = servers_of(starter.pid)
     starter.send_signal(signal.SIGKILL)
     starter.wait()
     wait_until(lambda: not members(group))
+
+
+def servers_of(starter: int) -> list[int]:
+    """Servers that a process has started."""
+    children = Path(f"/proc/{starter}/task/{starter}/children").read_text().split()
+    return [int(pid) for pid in children if "serve_vllm" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 def wait_until(is_so: Callable[[], object]) -> None:

@@ -22,7 +22,10 @@ class Sampled:
 
 
 class Generate(Protocol):
-    """A generator: the same seed gives a prompt the same response, whatever else is in the batch."""
+    """A generator.
+
+    The same seed gives a prompt the same response, whatever else is in the batch; from a server, but for rounding.
+    """
 
     def __call__(
         self,
