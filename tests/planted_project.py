@@ -20,7 +20,7 @@ def recipe(model: Path, **settings: Any) -> dict[str, Any]:
     """A recipe for people's feedback whose stages take less than a second each."""
     ppo = {
         "algorithm": {"type": "ppo", "minibatch_size": 8, "missing_end_score": -1.0},
-        "num_steps": 5, "batch_size": 16, "micro_batch_size": 8, "sampling": {"max_tokens": 12},
+        "num_steps": 5, "batch_size": 16, "micro_tokens": 200, "sampling": {"max_tokens": 12},
         "kl": {"coef": 0.05, "type": "adaptive", "target": 0.5, "horizon": 200}, "ema_decay": 0.8,
         "optim": {"learning_rate": 1e-3, "schedule": "constant"},
         "value_optim": {"learning_rate": 1e-3, "schedule": "constant"}, "eval_every": 2, "save_every": 2,
@@ -34,7 +34,7 @@ def recipe(model: Path, **settings: Any) -> dict[str, Any]:
         "candidates": {"max_tokens": 12},
         "sft": {"num_epochs": 2, "batch_size": 8, "max_tokens": 64, "optim": {"learning_rate": 1e-2},
                 "precision": "float32", "save_every": 2},
-        "reward_model": {"batch_size": 16, "micro_batch_size": 16, "max_tokens": 64, "optim": {"learning_rate": 1e-2},
+        "reward_model": {"batch_size": 16, "max_tokens": 64, "optim": {"learning_rate": 1e-2},
                          "precision": "float32", "save_every": 2},
         "rl": {"ppo": ppo, "ppo_ptx": ppo | {"num_steps": 3, "pretraining": mix}},
         "evaluation": {"sampling": {"max_tokens": 12}, "num_prefixes": 2, "num_curve_prompts": 4},

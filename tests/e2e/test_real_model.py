@@ -72,11 +72,11 @@ def project(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path
         "candidates": sampling, "evaluation": {"sampling": sampling, "num_curve_prompts": 8},
         "sft": {"num_epochs": 3, "batch_size": 8, "max_tokens": 256, "optim": {"learning_rate": 3e-3},
                 "precision": "float32"},
-        "reward_model": {"num_epochs": 2, "batch_size": 4, "micro_batch_size": 4, "max_tokens": 256,
+        "reward_model": {"num_epochs": 2, "batch_size": 4, "max_tokens": 256,
                          "optim": {"learning_rate": 1e-3}, "precision": "float32"},
         "rl": {"ppo": {
             "algorithm": {"minibatch_size": 16, "missing_end_score": -2.0}, "num_steps": 8, "batch_size": 64,
-            "micro_batch_size": 32, "sampling": sampling, "kl": {"coef": 0.02}, "eval_every": 8, "ema_decay": 0.5,
+            "sampling": sampling, "kl": {"coef": 0.02}, "eval_every": 8, "ema_decay": 0.5,
             "precision": "float32",
             "optim": {"learning_rate": 1e-3, "schedule": "constant"},
             "value_optim": {"learning_rate": 1e-3, "schedule": "constant"},

@@ -98,7 +98,7 @@ def test_no_rows_no_scores(reward_model: RewardModel) -> None:
 def test_scoring_texts_keeps_their_order(reward_model: RewardModel) -> None:
     prompt = [Message(role="user", content="What is a moon?")]
     items = [(prompt, text) for text in ("A moon goes around a planet.", "A moon.", "No idea what that is.", "No")]
-    together = score_responses(reward_model, items, precision="float32", batch_size=2)
+    together = score_responses(reward_model, items, precision="float32", micro_tokens=40)
     apart = [score_responses(reward_model, [item], precision="float32")[0] for item in items]
     assert together == pytest.approx(apart, abs=1e-5)
     assert len(set(together)) == 4

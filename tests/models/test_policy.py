@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 from transformers import AutoModelForCausalLM, BloomConfig, Gemma2Config, MistralConfig
 
 from preceptor.errors import UserError
 from preceptor.generation.base import Sampled
 from preceptor.models import policy as policy_module
-from preceptor.models.forward import EAGER_TOKENS, can_pack, has_plain_head
+from preceptor.models.forward import EAGER_TOKENS, can_pack, has_plain_head, set_recompute
 from preceptor.models.load import load_policy
 from preceptor.models.policy import Policy
 from preceptor.text.batches import Rollout, pack, rollout_from
@@ -128,13 +129,13 @@ def test_packing_and_heads_are_tried_not_assumed(policy: Policy) -> None:
 
 def test_packing_without_a_document_mask_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: the trial and the comparison above do see documents that read each other."""
-    policy = build("llama")
+    policy = build("gpt2")
     body = type(policy.model.base_model)
     plain = body.forward
 
     def leaky(self: Any, *args: Any, **kwargs: Any) -> Any:
         if kwargs["attention_mask"] is None:
-            kwargs["attention_mask"] = torch.ones_like(kwargs["input_ids"])
+            kwargs["attention_mask"] = torch.ones_like(kwargs["input_ids"] if "input_ids" in kwargs else args[0])
         return plain(self, *args, **kwargs)
 
     monkeypatch.setattr(body, "forward", leaky)
@@ -167,7 +168,7 @@ def test_chunks_of_the_vocabulary_change_nothing(monkeypatch: pytest.MonkeyPatch
 
 @torch.no_grad()
 def test_long_rows_use_the_attention_that_spares_memory() -> None:
-    policy = build("llama")
+    policy = build("gpt_neox")
     policy.model.config.max_position_embeddings = 1024
     pairs = [(rows(1)[0][0], [7] * (EAGER_TOKENS + 1)), *rows(3)]
     logprobs_BT, _ = policy.logprobs(rollout_of(pairs, policy), 1.0)
@@ -193,3 +194,23 @@ def test_a_deep_copy_is_independent(tmp_path: Path) -> None:
     other.model.get_input_embeddings().weight.mul_(2)
     assert torch.equal(policy.logprobs(rollout, 1.0)[0], before)
     assert not torch.equal(other.logprobs(rollout, 1.0)[0], before)
+
+
+def test_layers_computed_again_change_no_gradient_and_keep_less(policy: Policy) -> None:
+    examples = [(prompt + response, [False] * len(prompt) + [True] * len(response)) for prompt, response in rows()]
+    gradients, kept = [], []
+    for recompute in (False, True):
+        set_recompute(policy.model.eval(), recompute)
+        policy.zero_grad()
+        saved: list[int] = []
+        with saved_tensors_hooks(
+            lambda tensor, saved=saved: saved.append(tensor.numel()) or tensor, lambda tensor: tensor
+        ):
+            nll, _ = policy.nll(pack(examples, max_tokens=64))
+        nll.backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in policy.parameters() if p.grad is not None]))
+        kept.append(sum(saved))
+        assert not policy.model.training
+    set_recompute(policy.model, False)
+    assert torch.allclose(*gradients, atol=1e-6 * float(gradients[0].abs().max()))
+    assert kept[1] < 0.7 * kept[0]

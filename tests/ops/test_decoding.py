@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from preceptor.ops import decoding
-from preceptor.ops.kernels import STORED, address
+from preceptor.ops.compiled import STORED, address
 
 DTYPES = list(STORED)
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}

@@ -11,20 +11,17 @@ from preceptor.ops.logprobs import (
     chunked_logprobs,
     entropy,
     logprobs_and_entropy,
-    next_token_logprobs,
     token_logprobs,
 )
 
-NUM_ROWS, NUM_TOKENS, WIDTH, VOCABULARY = 3, 7, 5, 11
-LENGTHS = torch.tensor([[7], [2], [4]])
-MASK = torch.arange(NUM_TOKENS) < LENGTHS
+NUM_TOKENS, WIDTH, VOCABULARY = 13, 5, 11
 
 
 def hidden_and_tokens(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    hidden = torch.randn(NUM_ROWS, NUM_TOKENS, WIDTH, generator=generator, dtype=dtype)
+    hidden = torch.randn(NUM_TOKENS, WIDTH, generator=generator, dtype=dtype)
     weight = torch.randn(VOCABULARY, WIDTH, generator=generator, dtype=dtype)
-    tokens = torch.randint(VOCABULARY, (NUM_ROWS, NUM_TOKENS), generator=generator)
+    tokens = torch.randint(VOCABULARY, (NUM_TOKENS,), generator=generator)
     return hidden, weight, tokens
 
 
@@ -61,19 +58,19 @@ def test_half_precision_logits_are_summed_in_fp32() -> None:
 def test_chunked_is_the_plain_way_in_value_and_gradient(chunk_size: int, temperature: float) -> None:
     hidden, weight, tokens = hidden_and_tokens()
     generator = torch.Generator().manual_seed(2)
-    weights = torch.randn(2, NUM_ROWS, NUM_TOKENS, generator=generator, dtype=torch.float64) * MASK
+    weights = torch.randn(2, NUM_TOKENS, generator=generator, dtype=torch.float64)
     results, gradients = [], []
     for is_chunked in (False, True):
         h, w = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
         if is_chunked:
             columns = chunked_logprobs(
-                h, lambda x, w=w: x @ w.T, tokens, MASK, temperature=temperature, chunk_size=chunk_size
+                h, lambda x, w=w: x @ w.T, tokens, temperature=temperature, chunk_size=chunk_size
             )
         else:
             logits = h @ w.T
             columns = (
-                token_logprobs(logits, tokens, temperature=temperature) * MASK,
-                entropy(logits, temperature=temperature) * MASK,
+                token_logprobs(logits, tokens, temperature=temperature),
+                entropy(logits, temperature=temperature),
             )
         results.append(torch.stack(columns))
         gradients.append(torch.autograd.grad((results[-1] * weights).sum(), (h, w)))
@@ -82,23 +79,11 @@ def test_chunked_is_the_plain_way_in_value_and_gradient(chunk_size: int, tempera
         torch.testing.assert_close(chunked, plain, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_masked_hidden_states_change_nothing(value: float) -> None:
-    hidden, weight, tokens = hidden_and_tokens()
-    results = []
-    for h in (hidden.clone(), hidden.masked_fill(~MASK.unsqueeze(-1), value)):
-        h, w = h.requires_grad_(), weight.clone().requires_grad_()
-        logprobs, _ = chunked_logprobs(h, lambda x, w=w: x @ w.T, tokens, MASK, temperature=1.0, chunk_size=4)
-        results.append((logprobs, *torch.autograd.grad(logprobs.sum(), (h, w))))
-    for dirty, clean in zip(results[1], results[0], strict=True):
-        torch.testing.assert_close(dirty, clean, rtol=0, atol=0)
-
-
 def test_gradcheck_of_the_chunked_way() -> None:
     hidden, weight, tokens = hidden_and_tokens()
 
     def function(h: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        return chunked_logprobs(h, lambda x: x @ w.T, tokens, MASK, temperature=0.7, chunk_size=4)
+        return chunked_logprobs(h, lambda x: x @ w.T, tokens, temperature=0.7, chunk_size=4)
 
     assert torch.autograd.gradcheck(function, (hidden.requires_grad_(), weight.requires_grad_()))
 
@@ -154,9 +139,8 @@ def test_no_fp32_copy_of_half_precision_logits_is_kept() -> None:
 @pytest.mark.parametrize("chunk_size", [16, 512])
 def test_no_tensor_of_tokens_by_vocabulary_is_kept_or_made(chunk_size: int) -> None:
     num_tokens, vocabulary, width = 512, 1000, 8
-    hidden = torch.randn(1, num_tokens, width, generator=torch.Generator().manual_seed(4)).requires_grad_()
+    hidden = torch.randn(num_tokens, width, generator=torch.Generator().manual_seed(4)).requires_grad_()
     head = nn.Linear(width, vocabulary, bias=False)
-    mask = torch.ones(1, num_tokens, dtype=torch.bool)
     made: list[int] = []
     kept: list[int] = []
 
@@ -171,9 +155,8 @@ def test_no_tensor_of_tokens_by_vocabulary_is_kept_or_made(chunk_size: int) -> N
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         logprobs, _ = chunked_logprobs(
-            hidden, recording_head, torch.zeros(1, num_tokens, dtype=torch.long), mask,
-            temperature=1.0, chunk_size=chunk_size,
-        )  # fmt: skip
+            hidden, recording_head, torch.zeros(num_tokens, dtype=torch.long), temperature=1.0, chunk_size=chunk_size
+        )
     num_forward = len(made)
     logprobs.sum().backward()
     assert max(made) == chunk_size * vocabulary
@@ -186,33 +169,7 @@ def test_no_tensor_of_tokens_by_vocabulary_is_kept_or_made(chunk_size: int) -> N
         assert len(made) == num_forward, "one chunk is not worth computing twice"
 
 
-def test_nothing_counted_gives_zeros() -> None:
+def test_no_tokens_give_nothing() -> None:
     hidden, weight, tokens = hidden_and_tokens()
-    logprobs, entropies = chunked_logprobs(
-        hidden, lambda x: x @ weight.T, tokens, torch.zeros_like(MASK), temperature=1.0, chunk_size=4
-    )
-    assert logprobs.shape == entropies.shape == MASK.shape
-    assert logprobs.abs().max() == entropies.abs().max() == 0
-
-
-def test_next_token_logprobs_shift_by_one() -> None:
-    hidden, weight, tokens = hidden_and_tokens()
-    mask = MASK.clone()
-    mask[:, 0] = False
-    logprobs, entropies = next_token_logprobs(
-        hidden, lambda x: x @ weight.T, tokens, mask, temperature=0.7, chunk_size=3
-    )
-    table = (hidden @ weight.T / 0.7).log_softmax(dim=-1)
-    for row in range(NUM_ROWS):
-        for position in range(NUM_TOKENS):
-            predicted = table[row, position - 1]
-            expected = predicted[tokens[row, position]] if mask[row, position] else 0.0
-            expected_entropy = -(predicted.exp() * predicted).sum() if mask[row, position] else 0.0
-            assert float(logprobs[row, position]) == pytest.approx(float(expected), abs=1e-12)
-            assert float(entropies[row, position]) == pytest.approx(float(expected_entropy), abs=1e-12)
-
-
-def test_next_token_logprobs_refuse_to_count_a_first_token() -> None:
-    hidden, weight, tokens = hidden_and_tokens()
-    with pytest.raises(ValueError, match="first token"):
-        next_token_logprobs(hidden, lambda x: x @ weight.T, tokens, MASK, temperature=1.0, chunk_size=3)
+    columns = chunked_logprobs(hidden[:0], lambda x: x @ weight.T, tokens[:0], temperature=1.0, chunk_size=4)
+    assert [column.shape for column in columns] == [(0,), (0,)]

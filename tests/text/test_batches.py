@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from preceptor.generation.base import Sampled
 from preceptor.records import Labeler, Message, Prompt, Ranking, Response
-from preceptor.text.batches import RankingBatch, pack, pad_right, rollout_from
+from preceptor.text.batches import RankingBatch, pack, pad_right, rollout_from, token_parts
 from preceptor.text.chat import Chat
 from preceptor.text.packing import Layout
+from tests.planted import rankings
 from tests.tiny import byte_tokenizer
 
 
@@ -23,7 +24,7 @@ def chat() -> Chat:
 def test_packing_puts_each_token_into_one_place(lengths: list[int], row_tokens: int) -> None:
     layout = Layout.packed(lengths, row_tokens)
     values_N = torch.arange(sum(lengths))
-    assert layout.lengths == lengths
+    assert list(layout.lengths) == lengths
     assert torch.equal(layout.take(layout.put(values_N, -1)), values_N)
     assert len(layout.place_N.unique()) == sum(lengths)
     assert layout.num_columns <= max(row_tokens, *lengths)
@@ -39,7 +40,9 @@ def _split(values: list[int], lengths: list[int]) -> list[list[int]]:
 
 def test_first_fit_by_hand() -> None:
     layout = Layout.packed([3, 5, 2, 4], row_tokens=8)  # longest first: 5 | 4 → new row | 3 beside 5 | 2 beside 4
-    assert layout.document_RL.tolist() == [[2, 2, 2, 2, 2, 1, 1, 1], [4, 4, 4, 4, 3, 3, 0, 0]]
+    assert layout.put(layout.place_N * 0 + torch.tensor([1] * 3 + [2] * 5 + [3] * 2 + [4] * 4), 0).tolist() == [
+        [2, 2, 2, 2, 2, 1, 1, 1], [4, 4, 4, 4, 3, 3, 0, 0]
+    ]  # fmt: skip
     assert layout.position_ids_RL.tolist() == [[0, 1, 2, 3, 4, 0, 1, 2], [0, 1, 2, 3, 0, 1, 0, 0]]
     assert layout.is_packed
     assert not Layout.padded([3, 5]).is_packed
@@ -52,12 +55,55 @@ def test_document_mask_by_hand() -> None:
     assert padded.int().tolist() == [[1, 0], [0, 1]]  # the gap sees itself only
 
 
+def test_a_shared_prompt_stands_once_by_hand() -> None:
+    # prompt [8, 9] of documents 0 and 2 with 1 and 2 tokens more; document 1 shares it with nobody
+    layout = Layout.sharing([[8, 9], [8], [8, 9]], [3, 2, 4], row_tokens=7)
+    assert layout.is_shared
+    tokens_N = torch.tensor([8, 9, 1, 8, 2, 8, 9, 3, 4])
+    assert layout.put(tokens_N, 0).tolist() == [[8, 9, 1, 3, 4, 8, 2]]
+    assert layout.once(tokens_N).tolist() == [8, 9, 1, 3, 4, 8, 2]
+    assert layout.position_ids_RL.tolist() == [[0, 1, 2, 2, 3, 0, 1]]
+    assert torch.equal(layout.take(layout.put(tokens_N, 0)), tokens_N)
+    assert layout.attention_mask_R1LL[0, 0].int().tolist() == [
+        [1, 0, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 0, 1, 0, 0, 0],
+        [1, 1, 0, 1, 1, 0, 0],
+        [0, 0, 0, 0, 0, 1, 0],
+        [0, 0, 0, 0, 0, 1, 1],
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20)), min_size=1, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_sharing_gives_each_document_its_tokens(rows: list[tuple[int, int]]) -> None:
+    prompts = [[kind] * (3 * kind + 1) for kind, _ in rows]
+    documents = [prompt + [100 + b] * more for b, (prompt, (_, more)) in enumerate(zip(prompts, rows, strict=True))]
+    layout = Layout.sharing(prompts, [len(document) for document in documents], row_tokens=24)
+    tokens_N = torch.tensor([token for document in documents for token in document])
+    tokens_RL = layout.put(tokens_N, -1)
+    assert torch.equal(layout.take(tokens_RL), tokens_N)
+    assert int((tokens_RL >= 0).sum()) == len(layout.places.place_N) == len(layout.once(tokens_N))
+    assert len(layout.places.place_N) <= len(tokens_N)
+    mask_RLL = layout.attention_mask_R1LL[:, 0]
+    row_N, column_N = layout.place_N // layout.num_columns, layout.place_N % layout.num_columns
+    start = 0
+    for document in documents:  # each token sees its document's tokens up to itself and no other
+        places = slice(start, start + len(document))
+        for n in range(len(document)):
+            seen = mask_RLL[row_N[start + n], column_N[start + n]].nonzero().flatten().tolist()
+            assert seen == sorted(column_N[places][: n + 1].tolist())
+        start += len(document)
+
+
 def test_pack_counts_what_is_too_long_and_never_learns_a_first_token() -> None:
     rows = [([1, 2, 3], [True, True, True]), ([4] * 9, [True] * 9), ([5, 6], [False, True])]
     batch = pack(rows, max_tokens=5)
     assert batch.num_dropped == 1
-    assert batch.tokens_RL.tolist() == [[1, 2, 3, 5, 6]]
-    assert batch.loss_mask_RL.tolist() == [[False, True, True, False, True]]
+    assert batch.lengths == [3, 2]
+    assert batch.tokens_N.tolist() == [1, 2, 3, 5, 6]
+    assert batch.is_learned_N.tolist() == [False, True, True, False, True]
     with pytest.raises(ValueError, match="none of 3"):
         pack(rows, max_tokens=1)
 
@@ -150,3 +196,20 @@ def test_pad_right() -> None:
     tokens_BL, mask_BL = pad_right([[1], [2, 3]], 9)
     assert tokens_BL.tolist() == [[1, 9], [2, 3]]
     assert mask_BL.tolist() == [[True, False], [True, True]]
+
+
+def test_parts_by_tokens_by_hand() -> None:
+    assert token_parts([4, 4, 9, 1, 2, 8], 8) == [[0, 1], [2], [3, 4], [5]]
+    assert token_parts([], 8) == []
+
+
+def test_rankings_chosen_out_of_a_batch(chat: Chat) -> None:
+    rows = rankings(4)
+    whole, _ = RankingBatch.of(rows, chat, 64)
+    chosen, _ = RankingBatch.of([rows[2], rows[0]], chat, 64)
+    selected = whole.select([2, 0])
+    assert selected.sizes == [whole.sizes[2], whole.sizes[0]] == chosen.sizes
+    for ranking in (0, 1):  # the rows of one ranking stand together in either, in the order of the whole
+        ours, theirs = ([x[batch.ranking_id_B == ranking][:, :20] for x in (batch.tokens_BL, batch.rank_B[:, None])]
+                        for batch in (selected, chosen))  # fmt: skip
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))

@@ -29,7 +29,7 @@ DEMONSTRATIONS = demonstrations(12)
 
 def config(**settings: Any) -> RewardModelConfig:
     optim = OptimConfig(learning_rate=settings.pop("learning_rate", 1e-2))
-    values = {"batch_size": 16, "micro_batch_size": 16, "max_tokens": 64, "precision": "float32", "optim": optim}
+    values = {"batch_size": 16, "micro_tokens": 4096, "max_tokens": 64, "precision": "float32", "optim": optim}
     return RewardModelConfig(**(values | settings))
 
 
@@ -72,14 +72,14 @@ def test_each_response_goes_through_the_model_once(
     shown: list[tuple[int, ...]] = []
     real = RewardModel.scores
 
-    def counted(self: RewardModel, tokens_BL: Tensor, mask_BL: Tensor) -> Tensor:
+    def counted(self: RewardModel, tokens_BL: Tensor, mask_BL: Tensor, prompts: Any = None) -> Tensor:
         if torch.is_grad_enabled():
             shown.extend(tuple(row[mask].tolist()) for row, mask in zip(tokens_BL, mask_BL, strict=True))
-        return real(self, tokens_BL, mask_BL)
+        return real(self, tokens_BL, mask_BL, prompts)
 
     monkeypatch.setattr(RewardModel, "scores", counted)
     rows = rankings(20)
-    train_reward_model(config(micro_batch_size=3), new_run({}), reward_model, rows, DEMONSTRATIONS)
+    train_reward_model(config(micro_tokens=150), new_run({}), reward_model, rows, DEMONSTRATIONS)
     chat = reward_model.chat
     expected = [
         tuple(chat.prompt(row.prompt.messages) + chat.response(response.text))
@@ -113,10 +113,10 @@ def first_step(model_path: Path, run: Run, **settings: Any) -> tuple[dict[str, T
     return {name: weight.detach() for name, weight in model.named_parameters()}, run.metrics()[0]
 
 
-@pytest.mark.parametrize("size", [1, 3, 8])
+@pytest.mark.parametrize("size", [1, 150, 400])
 def test_the_split_into_micro_batches_changes_nothing(model_path: Path, new_run: NewRun, size: int) -> None:
     whole, metrics = first_step(model_path, new_run({}, "whole"))
-    parts, same = first_step(model_path, new_run({}, "parts"), micro_batch_size=size)
+    parts, same = first_step(model_path, new_run({}, "parts"), micro_tokens=size)
     for name, weight in whole.items():
         torch.testing.assert_close(parts[name], weight, rtol=0, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
     assert same == pytest.approx(metrics, abs=1e-5)
@@ -164,9 +164,7 @@ def test_what_forms_no_pair_is_counted_and_harms_nothing(reward_model: RewardMod
         ranking("long", "dear", "fool " * 70, groups=(("A",), ("B",))),
         ranking("merged", "dear", "dear", "fool", groups=(("A", "B"), ("C",))),
     ]
-    facts = train_reward_model(
-        config(micro_batch_size=1), new_run({}), reward_model, [*rows, *rankings(8)], DEMONSTRATIONS
-    )
+    facts = train_reward_model(config(micro_tokens=1), new_run({}), reward_model, [*rows, *rankings(8)], DEMONSTRATIONS)
     assert facts["num_rankings"] == 9
     assert facts["dropped"]["ranking without an untied pair"] == 3
     assert facts["dropped"]["response longer than max_tokens"] == 1
@@ -177,7 +175,7 @@ def test_what_forms_no_pair_is_counted_and_harms_nothing(reward_model: RewardMod
 def test_a_ranking_of_two_alone_in_its_micro_batch(reward_model: RewardModel, new_run: NewRun) -> None:
     run = new_run({})
     train_reward_model(
-        config(micro_batch_size=1),
+        config(micro_tokens=1),
         run,
         reward_model,
         [ranking("two", "a", "b", groups=(("B",), ("A",)))],

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from preceptor.errors import UserError
+from preceptor.models.adapters import LoRAConfig
 from preceptor.models.heads import RewardModel
 from preceptor.models.load import load_policy, new_reward_model
 from preceptor.models.policy import Policy
@@ -55,7 +57,7 @@ class NoNumber(RewardModel):
 def config(**settings: Any) -> RLConfig:
     rate = settings.pop("learning_rate", 1e-3)
     values = {
-        "num_steps": 3, "batch_size": 16, "micro_batch_size": 16, "precision": "float32",
+        "num_steps": 3, "batch_size": 16, "micro_tokens": 4096, "precision": "float32",
         "sampling": Sampling(max_tokens=6), "algorithm": PPO.Config(minibatch_size=8), "ema_decay": 0.5,
         "optim": OptimConfig(learning_rate=rate, schedule="constant"),
         "value_optim": OptimConfig(learning_rate=rate, schedule="constant"),
@@ -156,7 +158,7 @@ def test_one_optimizer_step_per_minibatch_with_and_without_text(
             real = torch.optim.AdamW.step
             patch.setattr(torch.optim.AdamW, "step", lambda self, s=steps, r=real: (s.append(id(self)), r(self))[1])
             algorithm = PPO.Config(minibatch_size=8, num_epochs=2)
-            settings = config(algorithm=algorithm, pretraining=mix, micro_batch_size=4)
+            settings = config(algorithm=algorithm, pretraining=mix, micro_tokens=60)
             train_rl(settings, new_run({}, name), new_actors(), PROMPTS, pretraining=documents(9))
         assert len(set(steps)) == 2
         assert [steps.count(one) for one in set(steps)] == [3 * 2 * 2] * 2
@@ -198,7 +200,7 @@ def mean_scores(run: Run) -> tuple[float, float]:
 def test_it_raises_a_known_reward(new_actors: NewActors, new_run: NewRun, algorithm: Any) -> None:
     run = new_run({})
     settings = config(
-        algorithm=algorithm, num_steps=20, batch_size=32, micro_batch_size=32, learning_rate=1e-2,
+        algorithm=algorithm, num_steps=20, batch_size=32, micro_tokens=4096, learning_rate=1e-2,
         kl=KLConfig(coef=0.01),
     )  # fmt: skip
     train_rl(settings, run, new_actors(Lucky), PROMPTS)
@@ -211,7 +213,7 @@ def test_it_raises_a_known_reward(new_actors: NewActors, new_run: NewRun, algori
 def test_at_no_learning_rate_it_does_not(new_actors: NewActors, new_run: NewRun, algorithm: Any) -> None:
     run = new_run({})
     settings = config(
-        algorithm=algorithm, num_steps=20, batch_size=32, micro_batch_size=32, learning_rate=1e-12,
+        algorithm=algorithm, num_steps=20, batch_size=32, micro_tokens=4096, learning_rate=1e-12,
         kl=KLConfig(coef=0.01),
     )  # fmt: skip
     train_rl(settings, run, new_actors(Lucky), PROMPTS)
@@ -235,7 +237,7 @@ def test_a_response_that_did_not_end_has_exactly_the_configured_score(
 ) -> None:
     actors = new_actors()
     settings = config(
-        algorithm=PPO.Config(minibatch_size=64, missing_end_score=-1.5), batch_size=64, micro_batch_size=64,
+        algorithm=PPO.Config(minibatch_size=64, missing_end_score=-1.5), batch_size=64, micro_tokens=4096,
         num_steps=1, kl=KLConfig(coef=0.3), sampling=Sampling(max_tokens=40),
     )  # fmt: skip
     train_rl(settings, new_run({}), actors, PROMPTS)
@@ -312,6 +314,34 @@ def test_a_resumed_run_has_its_average_and_its_coefficient_back(new_actors: NewA
     assert again.notes == ["RL goes on after step 4"]
     assert again.metrics() == whole_run.metrics()
     assert len({row["kl/coef"] for row in whole_run.metrics()}) > 3
+
+
+# ── adapters ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_with_adapters_the_reference_costs_nothing_and_stays(new_actors: NewActors, new_run: NewRun) -> None:
+    settings = config(lora=LoRAConfig(rank=4), num_steps=6, learning_rate=1e-2, save_every=2, eval_every=1)
+    whole_run, free = new_run({}, "whole"), replace(new_actors(), reference=None)
+    whole = trained(free, whole_run, settings, evaluate=calm)
+    kept_run = new_run({}, "kept")  # the same with a reference of its own
+    assert_same(trained(new_actors(), kept_run, settings, evaluate=calm), whole)
+    assert kept_run.metrics() == whole_run.metrics()
+    assert abs(whole_run.metrics()[-1]["kl/reference"]) > 1e-3  # it has moved, and the reference has not
+    assert set(whole) == set(weights(new_actors().policy))  # merged: a plain model again
+    with pytest.raises(Interrupted):
+        trained(replace(new_actors(), reference=None), new_run({}, "broken"), settings, evaluate=crash)
+    again = new_run({}, "broken")
+    assert_same(trained(replace(new_actors(), reference=None), again, settings, evaluate=calm), whole)
+
+
+def test_layers_computed_again_change_no_weight(new_actors: NewActors, new_run: NewRun) -> None:
+    kept = trained(new_actors(), new_run({}, "kept"), config())
+    assert_same(trained(new_actors(), new_run({}, "again"), config(recompute=True)), kept)
+
+
+def test_without_adapters_no_policy_is_its_own_reference(new_actors: NewActors, new_run: NewRun) -> None:
+    with pytest.raises(ValueError, match="its own reference"):
+        train_rl(config(), new_run({}), replace(new_actors(), reference=None), PROMPTS)
 
 
 # ── health ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,7 +27,7 @@ GAMMA = 3.5
 
 def config(**settings: Any) -> RLConfig:
     values = {
-        "num_steps": 4, "batch_size": 8, "micro_batch_size": 8, "precision": "float32",
+        "num_steps": 4, "batch_size": 8, "micro_tokens": 4096, "precision": "float32",
         "sampling": Sampling(max_tokens=6), "pretraining": PretrainingMixConfig(coef=GAMMA, max_tokens=16),
     }  # fmt: skip
     return RLConfig(**(values | settings))
@@ -123,15 +123,15 @@ def assert_close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
 
 
 @pytest.mark.parametrize("algorithm_config", [PPO.Config(), REINFORCE.Config(baseline="mean")])
-@pytest.mark.parametrize("micro_batch_size", [8, 3])
+@pytest.mark.parametrize("micro_tokens", [4096, 40])
 def test_the_ptx_gradient_is_the_sum_of_both(
     new_actors: NewActors,
     new_run: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
     algorithm_config: Any,
-    micro_batch_size: int,
+    micro_tokens: int,
 ) -> None:
-    settings = config(algorithm=algorithm_config, micro_batch_size=micro_batch_size)
+    settings = config(algorithm=algorithm_config, micro_tokens=micro_tokens)
     actors = new_actors()
     algorithm = build_algorithm(settings.algorithm, actors.policy, actors.value_model)
     optimizers = build_optimizers(settings, algorithm)
@@ -153,7 +153,7 @@ def test_the_ptx_gradient_is_the_sum_of_both(
     assert metrics["ptx/loss"] == pytest.approx(float((total / count).detach()), abs=1e-5)
 
 
-@pytest.mark.parametrize("size", [1, 3, 5])
+@pytest.mark.parametrize("size", [1, 60, 150])
 @pytest.mark.parametrize("algorithm_config", [PPO.Config(num_epochs=2), REINFORCE.Config()])
 def test_the_split_into_micro_batches_changes_nothing(
     new_actors: NewActors,
@@ -168,7 +168,7 @@ def test_the_split_into_micro_batches_changes_nothing(
     with torch.no_grad():  # move away from the sampler, so that ratios are not 1 and some are clipped
         for weight in actors.policy.parameters():
             weight.add_(0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
-    for settings in (whole, config(algorithm=algorithm_config, micro_batch_size=size)):
+    for settings in (whole, config(algorithm=algorithm_config, micro_tokens=size)):
         algorithm = build_algorithm(settings.algorithm, actors.policy, actors.value_model)
         rollout = algorithm.credit(sampled, kl_coef=0.1)
         texts = PretrainingMix(settings.pretraining, documents(9), actors.policy, 0).take(1, [rollout])[0]

@@ -1,9 +1,9 @@
 """The decoder of Llama-shaped models on the CPU: four matrix products a layer, and small kernels between them.
 
-Weights are copied once, in the type that products are made in: queries, keys and values as one product, gate and up as
-another. Equal prompts are read once, and the rows that sample from one attend to the same memory.
+Weights are copied once, in the type that products are made in: the three that attention begins with as one product,
+gate and up as another. Equal prompts are read once, and the rows that sample from one attend to the same memory.
 
-Shapes: A active rows, D width, F width of the MLP, H query heads, G key heads, W width of a head, P the same padded,
+Shapes: A active rows, D width, F width of the MLP, H heads, G key heads, W width of a head, P the same padded,
 S places of a slot, V vocabulary.
 """
 
@@ -19,7 +19,7 @@ from preceptor.models import trunk
 from preceptor.models.forward import has_plain_head, has_trunk
 from preceptor.models.precision import product_dtype
 from preceptor.ops import decoding
-from preceptor.ops.kernels import address
+from preceptor.ops.compiled import address
 from preceptor.text.packing import Layout
 
 READ_TOKENS = 8192

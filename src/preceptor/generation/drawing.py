@@ -6,8 +6,8 @@ Shapes: B rows, V vocabulary.
 import torch
 from torch import Tensor
 
+from preceptor.ops.compiled import address
 from preceptor.ops.decoding import kernels
-from preceptor.ops.kernels import address
 from preceptor.records import Sampling
 
 

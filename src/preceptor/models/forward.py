@@ -3,7 +3,8 @@
 Shapes: B documents, N tokens of all documents, R rows, L tokens per row, D width.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -29,12 +30,14 @@ def hidden_states(model: Any, layout: Layout, tokens_N: Tensor) -> Tensor:
     if _takes_trunk(model, layout):
         return trunk.hidden_states(model, layout, tokens_N)
     inputs = model_inputs(model, layout, layout.put(tokens_N, _any_token(model)))
-    return layout.take(body_of(model)(**inputs).last_hidden_state)
+    with _recomputing(model):
+        return layout.take(body_of(model)(**inputs).last_hidden_state)
 
 
 def logits(model: Any, layout: Layout, tokens_N: Tensor) -> Tensor:
     """The model's logits at each token, (N, V), with whatever the architecture does to them."""
-    return layout.take(model(**model_inputs(model, layout, layout.put(tokens_N, _any_token(model)))).logits)
+    with _recomputing(model):
+        return layout.take(model(**model_inputs(model, layout, layout.put(tokens_N, _any_token(model)))).logits)
 
 
 def model_inputs(model: Any, layout: Layout, tokens_RL: Tensor) -> dict[str, Any]:
@@ -52,9 +55,40 @@ def model_inputs(model: Any, layout: Layout, tokens_RL: Tensor) -> dict[str, Any
     }
 
 
+def set_recompute(model: Any, recompute: bool) -> None:
+    """Whether a forward pass keeps only what enters each layer, and computes the rest again in the backward pass.
+
+    Raises:
+        UserError: transformers cannot do that for this architecture.
+    """
+    if not recompute:
+        model.activation_checkpointing_disable()
+        return
+    if not model.supports_gradient_checkpointing:
+        raise UserError(
+            f"a {model.config.model_type} model cannot compute its layers again",
+            field="recompute",
+            remedy="set recompute to false and lower micro_tokens",
+        )
+    model.activation_checkpointing_enable()
+
+
+@contextmanager
+def _recomputing(model: Any) -> Iterator[None]:
+    """transformers asks each layer whether it trains: it is told so, while dropout inside of the layer stays off."""
+    is_asked = model.is_activation_checkpointing and torch.is_grad_enabled() and not model.training
+    layers = [module for module in model.modules() if hasattr(module, "gradient_checkpointing")] if is_asked else []
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.training = False
+
+
 def _takes_trunk(model: Any, layout: Layout) -> bool:
-    drops = model.training and getattr(model.config.get_text_config(), "attention_dropout", 0.0) > 0
-    return not drops and layout.num_columns <= trunk.MOST_COLUMNS and has_trunk(model)
+    return layout.num_columns <= trunk.MOST_COLUMNS and has_trunk(model) and not trunk.drops(model)
 
 
 def _any_token(model: Any) -> int:
@@ -151,9 +185,7 @@ def _try_sharing(model: Any) -> bool:
 
 def _try_head(model: Any) -> bool:
     layout = Layout.padded([4, 5]).to(model.device)
-    return _are_close(
-        logits(model, layout, _tokens(model)), model.get_output_embeddings()(_states(model, layout))
-    )
+    return _are_close(logits(model, layout, _tokens(model)), model.get_output_embeddings()(_states(model, layout)))
 
 
 def _states(model: Any, layout: Layout) -> Tensor:

@@ -1,10 +1,10 @@
 """The body of Llama-shaped models (Llama, Mistral, Qwen2, Qwen3, …) without padding, on the CPU.
 
-Tokens of all documents go through the matrix products as one list; only attention sees rows. It reads the weights where
-transformers keeps them and calls their linear layers, so adapters and hooks work, and is tried out once per model against
-transformers' own forward pass (`models/forward.py`).
+Tokens of all documents go through the matrix products as one list; only attention sees rows. It reads the weights
+where transformers keeps them and calls their linear layers, so adapters and hooks work, and is tried out once per model
+against transformers' own forward pass (`models/forward.py`).
 
-Shapes: N tokens, D width, H query heads, G key heads, W width of a head.
+Shapes: N tokens, D width, H heads, G key heads, W width of a head.
 """
 
 from typing import Any
@@ -42,6 +42,11 @@ def fits(model: Any) -> bool:
     )
 
 
+def drops(model: Any) -> bool:
+    """Whether attention drops some of its weights at present, which this file does not."""
+    return model.training and any(layer.self_attn.attention_dropout > 0 for layer in model.base_model.layers)
+
+
 def _has_block(layer: Any) -> bool:
     attention, mlp = getattr(layer, "self_attn", None), getattr(layer, "mlp", None)
     return all(hasattr(attention, f"{name}_proj") for name in "qkvo") and all(
@@ -49,7 +54,9 @@ def _has_block(layer: Any) -> bool:
     )
 
 
-def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, keys: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
+def hidden_states(
+    model: Any, layout: Layout, tokens_N: Tensor, keys: list[tuple[Tensor, Tensor]] | None = None
+) -> Tensor:
     """Last hidden states of all tokens, normed, (N, D) in the type that products are made in.
 
     With `keys`, each layer's keys and values, (R, G, L, W), are appended to it.
@@ -61,7 +68,7 @@ def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, keys: list[tuple
     delta_ND: Tensor | None = None
     for layer in body.layers:
         arguments = (layer, x_ND, delta_ND, places, angles, dtype, keys)
-        if model.is_activation_checkpointing and model.training:
+        if model.is_activation_checkpointing and torch.is_grad_enabled():
             x_ND, delta_ND = checkpoint(_block, *arguments, use_reentrant=False, preserve_rng_state=False)
         else:
             x_ND, delta_ND = _block(*arguments)
@@ -96,7 +103,7 @@ def _norm(norm: nn.Module, x_ND: Tensor, delta_ND: Tensor | None, dtype: torch.d
 
 
 def _head_norm(attention: Any, name: str, heads_ND: Tensor, width: int) -> Tensor:
-    """Qwen3 norms each head of queries and keys."""
+    """Qwen3 norms each head that asks and each that answers."""
     norm = getattr(attention, name, None)
     if norm is None:
         return heads_ND

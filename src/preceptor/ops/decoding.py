@@ -9,7 +9,7 @@ import functools
 
 import torch
 
-from preceptor.ops.kernels import STORED, Kernels, build
+from preceptor.ops.compiled import STORED, Kernels, build
 
 LANES = 16
 """Places of a key block, and the multiple to which a head's width is padded where it is stored."""

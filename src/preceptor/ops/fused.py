@@ -3,7 +3,7 @@
 Every function here equals a few lines of plain torch (kept in `tests/ops/plain.py`), needs `is_available()`, and takes
 fp32 or bfloat16 tensors on the CPU; sums are fp32 always.
 
-Shapes: N tokens, D width, R rows, L places of a row, H query heads, G key heads, W width of a head, V vocabulary.
+Shapes: N tokens, D width, R rows, L places of a row, H heads, G key heads, W width of a head, V vocabulary.
 """
 
 import functools
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from preceptor.ops.kernels import STORED, Kernels, address, build
+from preceptor.ops.compiled import STORED, Kernels, address, build
 
 _SIGNATURES = {
     "add_rms_norm": "ppppppiif",
@@ -130,7 +130,9 @@ def _move_heads(
     if to_rows:
         shape = (places.num_rows, num_heads, places.num_columns, width)
         is_full = num == places.num_rows * places.num_columns
-        moved = (torch.empty if is_full else torch.zeros)(shape, dtype=x.dtype)  # a gap must be finite: it gets weight 0
+        moved = (torch.empty if is_full else torch.zeros)(
+            shape, dtype=x.dtype
+        )  # a gap must be finite: it gets weight 0
     else:
         moved = torch.empty(num, num_heads * width, dtype=x.dtype)
     cosine, sine = rotary or (None, None)
@@ -161,13 +163,13 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q_RHLW: Tensor, k_RGLW: Tensor, v_RGLW: Tensor, places: Places, scale: float) -> Tensor:
         rows, groups, length, width = k_RGLW.shape
-        queries = q_RHLW.shape[1] // groups * length
-        q, k, v = q_RHLW.view(-1, queries, width), k_RGLW.view(-1, length, width), v_RGLW.view(-1, length, width)
+        lines = q_RHLW.shape[1] // groups * length
+        q, k, v = q_RHLW.view(-1, lines, width), k_RGLW.view(-1, length, width), v_RGLW.view(-1, length, width)
         p = torch.bmm(q, k.transpose(1, 2))
         spans = (places.prefix_start_RL, places.prefix_end_RL, places.start_RL)
-        _of(p).masked_softmax(*map(address, (p, *spans)), rows, groups, queries, length, scale)
+        _of(p).masked_softmax(*map(address, (p, *spans)), rows, groups, lines, length, scale)
         ctx.save_for_backward(q, k, v, p)
-        ctx.settings = (spans, (rows, groups, queries, length), scale, q_RHLW.shape, k_RGLW.shape)
+        ctx.settings = (spans, (rows, groups, lines, length), scale, q_RHLW.shape, k_RGLW.shape)
         return torch.bmm(p, v).view(q_RHLW.shape)
 
     @staticmethod
@@ -184,7 +186,7 @@ class _Attention(torch.autograd.Function):
 
 
 def attention(q_RHLW: Tensor, k_RGLW: Tensor, v_RGLW: Tensor, places: Places, *, scale: float) -> Tensor:
-    """softmax(q·k · scale)·v within the spans of `places`, (R, H, L, W); H/G query heads share a key head.
+    """softmax(q·k · scale)·v within the spans of `places`, (R, H, L, W); H/G heads share a key head.
 
     Keeps R·H·L² probabilities for the backward pass.
     """
@@ -225,9 +227,9 @@ class _HeadLogprobs(torch.autograd.Function):
         stored_VD = weight_VD.to(hidden_ND.dtype)
         for chunk in _chunks(len(hidden_ND), chunk_size):
             logits_CV = hidden_ND[chunk] @ stored_VD.t()
-            outputs = (column_N[chunk] for column_N in (logprobs_N, totals_N, entropy_N))
+            columns = (column_N[chunk] for column_N in (logprobs_N, totals_N, entropy_N))
             _of(logits_CV).token_logprobs(
-                *map(address, (logits_CV, tokens_N[chunk], *outputs)), *logits_CV.shape, 1 / temperature
+                *map(address, (logits_CV, tokens_N[chunk], *columns)), *logits_CV.shape, 1 / temperature
             )
         ctx.save_for_backward(hidden_ND, weight_VD, tokens_N, totals_N, entropy_N)
         ctx.settings = (temperature, chunk_size)

@@ -104,4 +104,3 @@ def _chosen(logits: Tensor, tokens: Tensor) -> Tensor:
 def _finite(x: Tensor) -> Tensor:
     """−∞ as a very small number, since 0 · −∞ is NaN."""
     return x.clamp(min=-1e30)
-

@@ -210,7 +210,8 @@ def rl_stage(
         if run.is_finished:
             return run.summary
         reward = load_reward_model(reward_model)
-        actors = Actors(load_policy(sft), load_policy(sft), reward, copy.deepcopy(reward))
+        reference = None if config.lora.rank else load_policy(sft)
+        actors = Actors(load_policy(sft), reference, reward, copy.deepcopy(reward))
         facts = train_rl(config, run, actors, prompts.rows, pretraining=documents.rows, evaluate=evaluate, label=kind)
         save_policy(actors.policy, directory / "model", run.lineage(name, kind, facts, forced))
         return finished(run, {**facts, "forced": forced}, directory / "model")

@@ -187,6 +187,21 @@ class RankingBatch:
     prompts: list[list[int]]
     """Tokens of the prompt that each response answers."""
 
+    @property
+    def sizes(self) -> list[int]:
+        """Tokens of each ranking's responses, their prompts included."""
+        return torch.bincount(self.ranking_id_B, weights=self.token_mask_BL.sum(1)).int().tolist()
+
+    def select(self, rankings: Sequence[int]) -> Self:
+        """Some of the rankings, numbered anew."""
+        new_id = {old: new for new, old in enumerate(rankings)}
+        rows = [b for b, old in enumerate(self.ranking_id_B.tolist()) if old in new_id]
+        ids = [new_id[int(self.ranking_id_B[b])] for b in rows]
+        return type(self)(
+            self.tokens_BL[rows], self.token_mask_BL[rows], torch.tensor(ids), self.rank_B[rows],
+            [self.prompts[b] for b in rows],
+        )  # fmt: skip
+
     @classmethod
     def of(cls, rankings: Sequence[Ranking], chat: Chat, max_tokens: int) -> tuple[Self, dict[str, int]]:
         """Tokens of all responses, and counts of what was merged or left out.
@@ -231,6 +246,19 @@ def _distinct(ranking: Ranking, chat: Chat, max_tokens: int, counts: dict[str, i
         else:
             kept[tokens] = rank_of[response.id]
     return kept
+
+
+def token_parts(sizes: Sequence[int], budget: int) -> list[list[int]]:
+    """Positions 0, 1, … in groups of at most `budget` tokens; what is larger is a group of its own."""
+    parts: list[list[int]] = []
+    room = 0
+    for i, size in enumerate(sizes):
+        if not parts or size > room:
+            parts.append([])
+            room = budget
+        parts[-1].append(i)
+        room -= size
+    return parts
 
 
 def pad_right(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:

@@ -10,14 +10,15 @@ from torch import Tensor
 
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
-from preceptor.models.forward import max_context
+from preceptor.models.adapters import LoRAConfig, add_adapters, merge_adapters
+from preceptor.models.forward import max_context, set_recompute
 from preceptor.models.heads import RewardModel
 from preceptor.models.precision import Precision, autocast
 from preceptor.models.scoring import score_responses
 from preceptor.ops.losses import ranking_loss
 from preceptor.records import Demonstration, Ranking
 from preceptor.runs.run import Run
-from preceptor.text.batches import RankingBatch
+from preceptor.text.batches import RankingBatch, token_parts
 from preceptor.text.chat import Chat
 from preceptor.training.optim import OptimConfig, apply_gradients, build_optimizer, learning_rate
 from preceptor.training.stream import Stream
@@ -30,12 +31,16 @@ class RewardModelConfig(BaseConfig):
     """Passes over the rankings. More than one overfits (Ouyang et al. 2022, appendix C.2)."""
     batch_size: int = Field(default=64, ge=1)
     """Rankings (prompts with all their K responses) per optimiser step."""
-    micro_batch_size: int = Field(default=16, ge=1)
-    """Rankings per forward pass; changes memory, not results."""
+    micro_tokens: int = Field(default=8192, ge=1)
+    """Tokens per forward pass, about; changes memory, not results."""
     max_tokens: int = Field(default=2048, ge=8)
     """Longest prompt + response; a ranking with a longer one loses that response, which is counted."""
     pair_weight: Literal["all", "untied"] = "all"
     """A ranking's loss is divided by all its C(K,2) pairs, as Eq. 1 is written, or by its untied ones."""
+    recompute: bool = False
+    """Keep only what enters each layer and compute the rest again in the backward pass: less memory, a third slower."""
+    lora: LoRAConfig = LoRAConfig()
+    """Train adapters instead of all weights."""
     optim: OptimConfig = OptimConfig(learning_rate=9e-6)
     """Optimiser and schedule."""
     precision: Precision = "auto"
@@ -69,18 +74,22 @@ def train_reward_model(
         )
     num_positions = max(1, round(config.num_epochs * len(usable)))
     num_steps = math.ceil(num_positions / config.batch_size)
+    set_recompute(reward_model.model, config.recompute)
+    add_adapters(reward_model, config.lora, run.rng("adapters"))
     optimizer = build_optimizer(reward_model, config.optim)
     state = run.state(reward_model=reward_model, optimizer=optimizer)
     order = Stream(len(usable), run.seed, "reward-model")
     reward_model.eval()  # dropout stays off: the score is also PPO's reward
     for step in run.steps(num_steps, state, label="Reward model"):
         rows = order.take(usable, step, config.batch_size, last=num_positions)
-        metrics = _accumulate(config, reward_model, rows, max_tokens)
+        metrics = accumulate(config, reward_model, rows, max_tokens)
         rate = learning_rate(step, num_steps, config.optim)
         norm = apply_gradients(optimizer, rate, config.optim.max_grad_norm)
         run.log(step, metrics | {"reward_model/grad_norm": norm, "reward_model/learning_rate": rate})
         if run.every(config.save_every, step):
             run.save(step)
+    merge_adapters(reward_model)
+    set_recompute(reward_model.model, False)
     shift, num_long = shift_bias(reward_model, demonstrations, max_tokens)
     dropped |= {"demonstration too long to fix the zero": num_long} if num_long else {}
     return {"num_steps": num_steps, "num_rankings": len(usable), "bias_shift": shift, "dropped": dropped}
@@ -101,16 +110,16 @@ def usable_rankings(rankings: Sequence[Ranking], chat: Chat, max_tokens: int) ->
     return usable, {reason: count for reason, count in dropped.items() if count}
 
 
-def _accumulate(
+def accumulate(
     config: RewardModelConfig, reward_model: RewardModel, rankings: Sequence[Ranking], max_tokens: int
 ) -> dict[str, float]:
-    """Gradients of the mean loss over rankings, `micro_batch_size` of them at a time; and the batch's metrics."""
+    """Gradients of the mean loss over rankings, about `micro_tokens` at a time; and the batch's metrics."""
+    whole, _ = RankingBatch.of(rankings, reward_model.chat, max_tokens)
     total_loss = total_correct = 0.0
     total_pairs = 0
     scores: list[Tensor] = []
-    for start in range(0, len(rankings), config.micro_batch_size):
-        part = rankings[start : start + config.micro_batch_size]
-        batch, _ = RankingBatch.of(part, reward_model.chat, max_tokens)
+    for part in token_parts(whole.sizes, config.micro_tokens):
+        batch = whole.select(part)
         with autocast(config.precision):
             scores_B = reward_model.scores(batch.tokens_BL, batch.token_mask_BL, batch.prompts).float()
         loss, correct, num_pairs = ranking_loss(

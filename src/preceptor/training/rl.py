@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from preceptor.models.adapters import merge_adapters
+from preceptor.models.forward import set_recompute
 from preceptor.models.policy import Policy
 from preceptor.records import Document, Prompt
 from preceptor.runs.run import Run
@@ -17,6 +19,7 @@ from preceptor.training.rl_parts import (
     build_optimizers,
     check_health,
     in_parts,
+    prepare,
     sample,
     update,
 )
@@ -41,6 +44,7 @@ def train_rl(
     Raises:
         UserError: a step-0 health check fails, or a pretraining mix is asked for without text.
     """
+    reference = prepare(config, actors, run)
     algorithm = build_algorithm(config.algorithm, actors.policy, actors.value_model)
     optimizers = build_optimizers(config, algorithm)
     ema, kl = MovingAverage(actors.policy, config.ema_decay), KLController(config.kl)
@@ -54,7 +58,7 @@ def train_rl(
         rollout = rollout.add(
             scores_B=in_parts(config, rollout, actors.reward_model.rollout_scores),
             ref_logprobs_BT=in_parts(
-                config, rollout, lambda part: actors.reference.logprobs(part, config.sampling.temperature)[0]
+                config, rollout, lambda part: reference.logprobs(part, config.sampling.temperature)[0]
             ),
         )
         if step == 1:
@@ -82,4 +86,6 @@ def train_rl(
         if run.every(config.save_every, step):
             run.save(step)
     ema.swap()
+    merge_adapters(actors.policy)
+    set_recompute(actors.policy.model, False)
     return {"kl_coef": kl.coef, "num_steps": config.num_steps}

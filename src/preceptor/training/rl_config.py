@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from preceptor.config import BaseConfig
+from preceptor.models.adapters import LoRAConfig
 from preceptor.models.precision import Precision
 from preceptor.records import Sampling
 from preceptor.training.algorithms import AlgorithmConfig
@@ -45,14 +46,18 @@ class RLConfig(BaseConfig):
     """Rollouts; the paper's 256k episodes are 500 rollouts of 512."""
     batch_size: int = Field(default=512, ge=1)
     """Episodes per rollout."""
-    micro_batch_size: int = Field(default=64, ge=1)
-    """Episodes per forward pass; changes memory, not results."""
+    micro_tokens: int = Field(default=8192, ge=1)
+    """Tokens per forward pass, about; changes memory, not results."""
     sampling: Sampling = Sampling()
     """How responses are drawn; only the plain distribution gives a true KL, so top_p and top_k stay off."""
     kl: KLConfig = KLConfig()
     """Penalty for leaving the reference."""
     pretraining: PretrainingMixConfig = PretrainingMixConfig()
     """Pretraining mix."""
+    recompute: bool = False
+    """Keep only what enters each layer and compute the rest again in the backward pass: less memory, a third slower."""
+    lora: LoRAConfig = LoRAConfig()
+    """Train adapters instead of all weights."""
     optim: OptimConfig = OptimConfig(schedule="constant", warmup_steps=10)
     """The policy's optimiser; its schedule counts rollouts."""
     value_optim: OptimConfig = OptimConfig(learning_rate=9e-6, schedule="constant")

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from preceptor.errors import UserError
 from preceptor.generation.native import generate
+from preceptor.models.adapters import AdapterReference, add_adapters
+from preceptor.models.forward import set_recompute
 from preceptor.models.heads import RewardModel
 from preceptor.models.policy import Policy
 from preceptor.models.precision import autocast
@@ -17,7 +19,7 @@ from preceptor.ops.kl import next_kl_coef
 from preceptor.records import Document, Prompt
 from preceptor.runs.disk import write_json
 from preceptor.runs.run import Run
-from preceptor.text.batches import Rollout, pack, rollout_from
+from preceptor.text.batches import Rollout, pack, rollout_from, token_parts
 from preceptor.training.algorithms import Algorithm
 from preceptor.training.health import first_rollout_findings
 from preceptor.training.optim import apply_gradients, build_optimizer, learning_rate
@@ -31,9 +33,21 @@ class Actors:
     """The four actors; the value model is a copy of the reward model, the reference is frozen."""
 
     policy: Policy
-    reference: Policy
+    reference: Policy | None
+    """None when adapters are trained: the policy without them is the reference."""
     reward_model: RewardModel
     value_model: RewardModel
+
+
+def prepare(config: RLConfig, actors: Actors, run: Run) -> Policy | AdapterReference:
+    """Adapters and layers computed again where the config asks for them; returns the reference."""
+    if actors.reference is None and not config.lora.rank:
+        raise ValueError("without adapters the policy cannot be its own reference")
+    for module in (actors.policy, actors.value_model):
+        set_recompute(module.model, config.recompute)
+    add_adapters(actors.policy, config.lora, run.rng("adapters", "policy"))
+    add_adapters(actors.value_model, config.lora, run.rng("adapters", "value"))
+    return AdapterReference(actors.policy) if actors.reference is None else actors.reference
 
 
 class KLController:
@@ -129,10 +143,10 @@ def sample(config: RLConfig, policy: Policy, prompts: Sequence[Prompt], run: Run
 
 @torch.no_grad()
 def in_parts(config: RLConfig, rollout: Rollout, column: Callable[[Rollout], Tensor]) -> Tensor:
-    """A column of the rollout, computed `micro_batch_size` rows at a time."""
-    parts = torch.arange(len(rollout)).split(config.micro_batch_size)
+    """A column of the rollout, computed about `micro_tokens` at a time."""
+    parts = token_parts(rollout.lengths, config.micro_tokens)
     with autocast(config.precision):
-        return torch.cat([column(rollout.select(part)).float() for part in parts])
+        return torch.cat([column(rollout.select(torch.tensor(part))).float() for part in parts])
 
 
 def check_health(config: RLConfig, actors: Actors, rollout: Rollout, report: Path) -> None:
@@ -162,9 +176,9 @@ def update(
     """One optimiser step: the algorithm's gradient plus γ times the pretraining gradient."""
     num_tokens = int(minibatch.response_mask_BT.sum())
     totals: dict[str, float] = {}
-    for part in torch.arange(len(minibatch)).split(config.micro_batch_size):
+    for part in token_parts(minibatch.lengths, config.micro_tokens):
         with autocast(config.precision):
-            loss, metrics = algorithm.loss(minibatch.select(part), num_tokens, len(minibatch))
+            loss, metrics = algorithm.loss(minibatch.select(torch.tensor(part)), num_tokens, len(minibatch))
         loss.backward()
         for name, value in metrics.items():
             totals[name] = totals.get(name, 0.0) + float(value.detach())
@@ -184,9 +198,8 @@ def _accumulate_pretraining(config: RLConfig, policy: Policy, examples: Sequence
     """Add γ · mean NLL of the pretraining examples to the gradients."""
     count = sum(len(tokens) - 1 for tokens, _ in examples)
     total = 0.0
-    for start in range(0, len(examples), config.micro_batch_size):
-        part = examples[start : start + config.micro_batch_size]
-        batch = pack(part, max_tokens=config.pretraining.max_tokens)
+    for part in token_parts([len(tokens) for tokens, _ in examples], config.micro_tokens):
+        batch = pack([examples[i] for i in part], max_tokens=config.pretraining.max_tokens)
         with autocast(config.precision):
             total_nll, _ = policy.nll(batch)
         (config.pretraining.coef * total_nll / count).backward()

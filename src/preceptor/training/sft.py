@@ -9,13 +9,15 @@ from pydantic import Field
 
 from preceptor.config import BaseConfig
 from preceptor.errors import UserError
+from preceptor.models.adapters import LoRAConfig, add_adapters, merge_adapters
+from preceptor.models.forward import set_recompute
 from preceptor.models.load import set_dropout
 from preceptor.models.policy import Policy
 from preceptor.models.precision import Precision, autocast
 from preceptor.records import Demonstration, Document, Message
 from preceptor.runs.run import Run
 from preceptor.runs.seeding import seed_everything_for_step
-from preceptor.text.batches import SFTBatch, pack
+from preceptor.text.batches import SFTBatch, pack, token_parts
 from preceptor.text.chat import Chat
 from preceptor.training.optim import BestWeights, OptimConfig, apply_gradients, build_optimizer, learning_rate
 from preceptor.training.stream import Stream
@@ -37,6 +39,12 @@ class SFTConfig(BaseConfig):
     """Residual dropout while training (0.2 in the paper), where the architecture has it."""
     pretraining_share: float = Field(default=0.0, ge=0, lt=1)
     """Share of each batch that is pretraining text (0.1 in the paper for PPO's initial policy)."""
+    micro_tokens: int = Field(default=8192, ge=1)
+    """Tokens per forward pass, about; changes memory, not results."""
+    recompute: bool = False
+    """Keep only what enters each layer and compute the rest again in the backward pass: less memory, a third slower."""
+    lora: LoRAConfig = LoRAConfig()
+    """Train adapters instead of all weights."""
     optim: OptimConfig = OptimConfig()
     """Optimiser and schedule."""
     precision: Precision = "auto"
@@ -102,6 +110,8 @@ def train_sft(
     )
 
     set_dropout(policy.model, config.dropout)
+    set_recompute(policy.model, config.recompute)
+    add_adapters(policy, config.lora, run.rng("adapters"))
     optimizer = build_optimizer(policy, config.optim)
     best = BestWeights(policy)
     state = run.state(policy=policy, optimizer=optimizer, best=best)
@@ -111,15 +121,12 @@ def train_sft(
         rows = order.take(examples, step, config.batch_size, last=num_positions)
         if text_order is not None:
             rows += text_order.take(documents, step, num_documents)
-        batch = pack(rows, max_tokens=max_tokens)
         policy.train()
-        with seed_everything_for_step(run.seed, step), autocast(config.precision):
-            total_nll, num_tokens = policy.nll(batch)
-        loss = total_nll / num_tokens
-        loss.backward()
+        with seed_everything_for_step(run.seed, step):
+            loss = accumulate(config, policy, rows)
         rate = learning_rate(step, num_steps, config.optim)
         norm = apply_gradients(optimizer, rate, config.optim.max_grad_norm)
-        run.log(step, {"sft/loss": float(loss.detach()), "sft/grad_norm": norm, "sft/learning_rate": rate})
+        run.log(step, {"sft/loss": loss, "sft/grad_norm": norm, "sft/learning_rate": rate})
         if step % steps_per_epoch == 0 or step == num_steps:
             policy.eval()
             metrics = {"sft/valid_loss": mean_nll(policy, held_out, max_tokens, config.precision)}
@@ -130,6 +137,8 @@ def train_sft(
         if run.every(config.save_every, step):
             run.save(step)
     best.restore()
+    merge_adapters(policy)
+    set_recompute(policy.model, False)
     policy.eval()
     set_dropout(policy.model, 0.0)
     return {
@@ -153,14 +162,31 @@ def _refuse_none(
         )
 
 
+def accumulate(config: SFTConfig, policy: Policy, examples: Sequence[Example]) -> float:
+    """Gradient of the mean loss per learned token, about `micro_tokens` at a time; returns that loss in nats."""
+    parts = _parts(examples, config.max_tokens, config.micro_tokens)
+    num_tokens = sum(int(batch.is_learned_N.sum()) for batch in parts)
+    total = 0.0
+    for batch in parts:
+        with autocast(config.precision):
+            nll, _ = policy.nll(batch)
+        (nll / num_tokens).backward()
+        total += float(nll.detach())
+    return total / num_tokens
+
+
+def _parts(examples: Sequence[Example], max_tokens: int, micro_tokens: int) -> list[SFTBatch]:
+    parts = token_parts([len(tokens) for tokens, _ in examples], micro_tokens)
+    return [pack([examples[i] for i in part], max_tokens=max_tokens) for part in parts]
+
+
 @torch.no_grad()
 def mean_nll(
-    policy: Policy, examples: Sequence[Example], max_tokens: int, precision: Precision, size: int = 64
+    policy: Policy, examples: Sequence[Example], max_tokens: int, precision: Precision, micro_tokens: int = 8192
 ) -> float:
     """Mean negative log-likelihood per learned token, in nats."""
     total, count = 0.0, 0
-    for start in range(0, len(examples), size):
-        batch: SFTBatch = pack(examples[start : start + size], max_tokens=max_tokens)
+    for batch in _parts(examples, max_tokens, micro_tokens):
         with autocast(precision):
             total_nll, num_tokens = policy.nll(batch)
         total, count = total + float(total_nll), count + int(num_tokens)

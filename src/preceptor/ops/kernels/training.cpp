@@ -110,22 +110,22 @@ void masked_softmax(T *scores, const int32_t *prefix_start, const int32_t *prefi
             int64_t row = rh / heads, column = q % L, at = row * L + column;
             T *line = scores + (rh * queries + q) * L;
             int64_t p0 = prefix_start[at], p1 = prefix_end[at], s = start[at], e = column + 1;
-            float highest = -INFINITY, total = 0;
+            float highest = -INFINITY, total = 0, weight[L];
 #pragma omp simd reduction(max : highest)
             for (int64_t j = p0; j < p1; j++) highest = larger(highest, load(line[j]));
 #pragma omp simd reduction(max : highest)
             for (int64_t j = s; j < e; j++) highest = larger(highest, load(line[j]));
 #pragma omp simd reduction(+ : total)
-            for (int64_t j = p0; j < p1; j++) total += fast_exp((load(line[j]) - highest) * scale);
+            for (int64_t j = p0; j < p1; j++) total += weight[j] = fast_exp((load(line[j]) - highest) * scale);
 #pragma omp simd reduction(+ : total)
-            for (int64_t j = s; j < e; j++) total += fast_exp((load(line[j]) - highest) * scale);
+            for (int64_t j = s; j < e; j++) total += weight[j] = fast_exp((load(line[j]) - highest) * scale);
             float inverse = 1.0f / total;
             memset((void *)line, 0, p0 * sizeof(T));
 #pragma omp simd
-            for (int64_t j = p0; j < p1; j++) store(line[j], fast_exp((load(line[j]) - highest) * scale) * inverse);
+            for (int64_t j = p0; j < p1; j++) store(line[j], weight[j] * inverse);
             memset((void *)(line + p1), 0, (s - p1) * sizeof(T));
 #pragma omp simd
-            for (int64_t j = s; j < e; j++) store(line[j], fast_exp((load(line[j]) - highest) * scale) * inverse);
+            for (int64_t j = s; j < e; j++) store(line[j], weight[j] * inverse);
             memset((void *)(line + e), 0, (L - e) * sizeof(T));
         }
 }

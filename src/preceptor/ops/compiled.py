@@ -11,8 +11,8 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-FOLDER = Path(__file__).parent
-FLAGS = ("-O3", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+FOLDER = Path(__file__).parent / "kernels"
+FLAGS = (
+    "-O3",
+    "--param=vect-max-peeling-for-alignment=0",
+    "-fopenmp",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-shared",
+    "-fPIC",
+)
 STORED = {torch.float32: "float", torch.bfloat16: "bf16"}
 """Types that tensors may have, and their names in the sources."""
 _KINDS = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "f": ctypes.c_float}
@@ -58,15 +66,15 @@ def address(tensor: Tensor | None) -> int | None:
 
 
 def build(source: str, dtype: torch.dtype) -> Path | None:
-    """The library of `source` (a file of this folder) for `dtype`: from the cache, or compiled; None without a compiler.
+    """The library of `source` (a file of `kernels/`) for `dtype`: from the cache, or compiled; None where that fails.
 
-    A build that fails is told once as a warning: the results are the same without it, only later.
+    That is told: the results are the same without it, only later.
     """
     if os.environ.get("PRECEPTOR_KERNELS") == "off":
         return None
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
-        warnings.warn("no C++ compiler: plain torch is used, at about half the speed (install g++)", stacklevel=2)
+        print("no C++ compiler: plain torch is used, at about half the speed (install g++)", file=sys.stderr)
         return None
     target = _cache() / f"{Path(source).stem}-{STORED[dtype]}-{_fingerprint(source, compiler)}.so"
     if not target.exists():
@@ -76,7 +84,7 @@ def build(source: str, dtype: torch.dtype) -> Path | None:
             command = [compiler, *FLAGS, _native(), f"-DT={STORED[dtype]}", "-o", str(built), str(FOLDER / source)]
             outcome = subprocess.run(command, capture_output=True, text=True, check=False)
             if outcome.returncode:
-                warnings.warn(f"{source} was not compiled, so plain torch is used: {outcome.stderr}", stacklevel=2)
+                print(f"{source} was not compiled, so plain torch is used: {outcome.stderr}", file=sys.stderr)
                 return None
             built.replace(target)
     return target
