@@ -193,12 +193,12 @@ def test_a_response_ends_at_the_token_that_completes_a_stop_string(llama: Policy
         sampling = PLAIN.model_copy(update={"stop": stop})
         with ending_with(llama, -1):
             stopped = generate(llama, prompts(), sampling, list(range(10)), batch_size=4)
-        for one, whole in zip(stopped, endless, strict=True):
-            texts = [chat.text_of(whole.tokens[: i + 1]) for i in range(20)]
-            length = next((i + 1 for i, text in enumerate(texts) if any(s in text for s in stop)), 20)
-            assert one.tokens == whole.tokens[:length]
-            assert one.finished is any(s in texts[length - 1] for s in stop)
-            assert not any(s in sampling.shown(chat.text_of(one.tokens)) for s in stop)
+            for one, whole in zip(stopped, endless, strict=True):
+                texts = [chat.text_of(whole.tokens[: i + 1]) for i in range(20)]
+                length = next((i + 1 for i, text in enumerate(texts) if any(s in text for s in stop)), 20)
+                assert one.tokens == whole.tokens[:length]
+                assert one.finished is any(s in texts[length - 1] for s in stop)
+                assert not any(s in sampling.shown(texts[length - 1]) for s in stop)
         assert any(one.finished for one in stopped) is (stop != ("nobody says this",))
 
 
