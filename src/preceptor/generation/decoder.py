@@ -16,6 +16,7 @@ from torch.nn.functional import embedding, linear
 
 from preceptor.generation.base import Room
 from preceptor.models import trunk
+from preceptor.models.adapters import is_adapted, merged_weight
 from preceptor.models.forward import has_plain_head, has_trunk
 from preceptor.models.precision import product_dtype
 from preceptor.ops import decoding
@@ -32,7 +33,7 @@ class _Product:
     """One or several linear layers with the same input, as one product."""
 
     def __init__(self, layers: Sequence[Any], dtype: torch.dtype) -> None:
-        self._weight_ND = torch.cat([layer.weight.to(dtype) for layer in layers])
+        self._weight_ND = torch.cat([merged_weight(layer).to(dtype) for layer in layers])
         self._bias_N: Tensor | None = None
         if any(layer.bias is not None for layer in layers):
             biases = [
@@ -105,11 +106,12 @@ def fits(model: Any, room: Room) -> bool:
     """Whether this decoder computes what the model does, within `room`."""
     if room.longest_prompt > trunk.MOST_COLUMNS or not (has_trunk(model) and has_plain_head(model)):
         return False
-    return all(type(product) is nn.Linear for product in [*_products(model.base_model), model.get_output_embeddings()])
+    products = [*_products(model.base_model), model.get_output_embeddings()]
+    return all(type(product) is nn.Linear or is_adapted(product) for product in products)
 
 
 def _products(body: Any) -> list[nn.Module]:
-    """What is multiplied in each layer: an adapter there would be left out of the copy."""
+    """What is multiplied in each layer: anything but weights and adapters would be left out of the copy."""
     names = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("gate_proj", "up_proj", "down_proj")}
     return [getattr(getattr(layer, part), name) for layer in body.layers for part in names for name in names[part]]
 
