@@ -21,6 +21,9 @@ def main() -> int:
     """Measure, compare, and name what is worse."""
     console = Console()
     baseline = read(RESULTS)
+    if not baseline:
+        console.print(f"There is nothing to compare with: `make bench` writes {RESULTS.name}.")
+        return 2
     if baseline.get("hardware") != hardware():
         console.print("The committed figures are of other hardware: ratios are compared nevertheless.")
     num_threads = baseline.get("num_threads", os.cpu_count())

@@ -10,13 +10,14 @@ from typing import Any, Literal
 from rich.console import Console
 
 from benchmarks.speed.costs import COSTS, grown
+from benchmarks.speed.environments import ROOT
 from benchmarks.speed.measuring import measure
 from benchmarks.speed.memory import STAGES, memory
 from benchmarks.speed.phases import phases
 from benchmarks.speed.results import made_by
 from benchmarks.speed.rows import rows
 from benchmarks.speed.work import SIZES
-from benchmarks.speed.worker import ROOT, Side, Worker, WorkerFailed
+from benchmarks.speed.worker import Side, Worker, WorkerFailed
 
 Limits = Mapping[str, Any]
 Results = Mapping[str, Any]

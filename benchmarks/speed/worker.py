@@ -11,10 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.speed.environments import path_of, python_of
+from benchmarks.speed.environments import ROOT, path_of, python_of
 from benchmarks.speed.work import BUILD
 
-ROOT = Path(__file__).parents[2]
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 60.0
 """How long a side may take to end."""

@@ -14,6 +14,7 @@ from transformers import LlamaForCausalLM
 
 from benchmarks.speed.check import losses
 from benchmarks.speed.costs import COSTS, exponent
+from benchmarks.speed.environments import ROOT
 from benchmarks.speed.measuring import goals, measured
 from benchmarks.speed.memory import STAGES
 from benchmarks.speed.models import END_SHARE, ending_model, llama_config, tokenizer
@@ -24,7 +25,7 @@ from benchmarks.speed.results import rounded
 from benchmarks.speed.rows import Goal, Row, rows
 from benchmarks.speed.table import TABLES, lines
 from benchmarks.speed.work import END, ENDING, PAD, SIZES, lognormal_lengths, padded_left, prompts, ranked, text
-from benchmarks.speed.worker import ROOT, Side, Worker, WorkerFailed
+from benchmarks.speed.worker import Side, Worker, WorkerFailed
 from preceptor.records import Message
 from preceptor.text.chat import Chat
 
