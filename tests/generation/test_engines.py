@@ -208,6 +208,18 @@ def test_seeds_decide(generate: Generate, model_path: Path) -> None:
     assert generate(policy, [], PLAIN, [], 1) == []
 
 
+def test_a_stop_string_ends_a_response(generate: Generate, taught_path: Path) -> None:
+    policy, seeds = load(taught_path), list(range(NUM))
+    free = generate(policy, asked(policy), GREEDY, seeds, NUM)
+    stop = next(text for one in free for text in policy.chat.text_of(one.tokens).split() if len(text) > 2)
+    stopping = GREEDY.model_copy(update={"stop": (stop,)})
+    stopped = generate(policy, asked(policy), stopping, seeds, NUM)
+    expected = native.generate(policy, asked(policy), stopping, seeds, NUM)
+    assert [one.tokens for one in stopped] == [one.tokens for one in expected]
+    assert [one.finished for one in stopped] == [one.finished for one in expected]
+    assert any(len(one.tokens) < len(whole.tokens) for one, whole in zip(stopped, free, strict=True))
+
+
 def test_a_prompt_longer_than_the_context(generate: Generate, model_path: Path) -> None:
     with pytest.raises(UserError, match=r"prompt 0 has 63 tokens; with 12 .* more than the model's context of 64"):
         generate(load(model_path), [[5] * 63], PLAIN, [0], 1)

@@ -10,7 +10,7 @@ from transformers import DynamicCache
 from preceptor.errors import UserError
 from preceptor.generation.base import Sampled
 from preceptor.generation.cache import new_cache
-from preceptor.generation.native import draw, generate
+from preceptor.generation.native import generate
 from preceptor.models.policy import Policy
 from preceptor.records import Sampling
 from preceptor.text.batches import rollout_from
@@ -120,42 +120,6 @@ def test_rows_leave_and_the_rest_go_on_undisturbed(policy: Policy) -> None:
             assert (one.tokens[-1] == end) is one.finished
 
 
-def test_draw_follows_the_distribution() -> None:
-    probabilities_V = torch.tensor([0.5, 0.3, 0.0, 0.2])
-    uniform_B = (torch.arange(10_000) + 0.5) / 10_000
-    token_B, logprob_B = draw(probabilities_V.log().expand(10_000, 4), uniform_B, Sampling())
-    counts = torch.bincount(token_B, minlength=4) / 10_000
-    assert torch.allclose(counts, probabilities_V, atol=2e-4)
-    assert torch.allclose(logprob_B, probabilities_V.log()[token_B], atol=1e-6)
-
-
-def test_draw_never_takes_an_impossible_token() -> None:
-    logits_BV = torch.tensor([[0.0, 1.0, float("-inf")], [float("-inf"), 0.0, 0.0]])
-    for uniform in (0.0, 1 - 2**-24):
-        token_B, _ = draw(logits_BV, torch.full((2,), uniform), Sampling())
-        assert token_B.tolist() == [0, 1] if uniform == 0.0 else token_B.tolist() == [1, 2]
-
-
-@pytest.mark.parametrize(
-    ("sampling", "allowed"),
-    [
-        (Sampling(top_k=2), {0, 1}),
-        (Sampling(top_p=0.6), {0, 1}),
-        (Sampling(top_p=0.5), {0}),
-        (Sampling(top_p=0.01), {0}),
-        (Sampling(top_k=3, top_p=0.99), {0, 1, 3}),
-        (Sampling(temperature=0), {0}),
-        (Sampling(top_k=100), {0, 1, 2, 3}),
-    ],
-)
-def test_top_k_and_top_p_cut_by_hand(sampling: Sampling, allowed: set[int]) -> None:
-    logits_V = torch.tensor([0.5, 0.25, 0.1, 0.15]).log()
-    uniform_B = (torch.arange(1000) + 0.5) / 1000
-    token_B, logprob_B = draw(logits_V.expand(1000, 4), uniform_B, sampling)
-    assert set(token_B.tolist()) == allowed
-    assert torch.allclose(logprob_B, logits_V[token_B], atol=1e-6)  # of the plain distribution
-
-
 def test_bfloat16_stays_near_fp32(llama: Policy) -> None:
     sampled = generate(llama, prompts(), PLAIN, list(range(10)), batch_size=10, precision="bfloat16")
     rollout = rollout_from([""] * 10, prompts(), sampled, pad_id=llama.chat.pad_id)
@@ -205,3 +169,42 @@ def test_the_cache_holds_what_transformers_own_does(policy: Policy) -> None:
     for one, two in zip(ours.layers, theirs.layers, strict=True):
         assert torch.equal(one.keys, two.keys)
         assert torch.equal(one.values, two.values)
+
+
+def test_limits_of_single_responses(llama: Policy, endless: list[Sampled]) -> None:
+    limits = [1, 20, 3, 7, 20, 2, 20, 5, 9, 1]
+    with ending_with(llama, -1):
+        sampled = generate(llama, prompts(), PLAIN, list(range(10)), batch_size=3, max_tokens=limits)
+    for one, whole, limit in zip(sampled, endless, limits, strict=True):
+        assert one.tokens == whole.tokens[:limit]
+        assert not one.finished
+    for wrong in ([0] * 10, [21] * 10, [5] * 9):
+        with pytest.raises(ValueError, match="limit"):
+            generate(llama, prompts(), PLAIN, list(range(10)), batch_size=3, max_tokens=wrong)
+
+
+def test_a_response_ends_at_the_token_that_completes_a_stop_string(llama: Policy, endless: list[Sampled]) -> None:
+    """A stop string that spans two tokens, another that stands inside of one, and one that never comes."""
+    chat = llama.chat
+    pairs = [[chat.text_of([token]) for token in one.tokens[i : i + 2]] for one in endless for i in range(8, 15)]
+    left, right = next(pair for pair in pairs if len(pair[0]) > 1 and pair[1] and "\ufffd" not in "".join(pair))
+    spanning, inside = left[-1] + right[0], left[:1]
+    for stop in ((spanning,), (spanning, inside), ("nobody says this",)):
+        sampling = PLAIN.model_copy(update={"stop": stop})
+        with ending_with(llama, -1):
+            stopped = generate(llama, prompts(), sampling, list(range(10)), batch_size=4)
+            for one, whole in zip(stopped, endless, strict=True):
+                texts = [chat.text_of(whole.tokens[: i + 1]) for i in range(20)]
+                length = next((i + 1 for i, text in enumerate(texts) if any(s in text for s in stop)), 20)
+                assert one.tokens == whole.tokens[:length]
+                assert one.finished is any(s in texts[length - 1] for s in stop)
+                assert not any(s in sampling.shown(texts[length - 1]) for s in stop)
+        assert any(one.finished for one in stopped) is (stop != ("nobody says this",))
+
+
+def test_what_is_shown_ends_before_the_first_stop_string() -> None:
+    sampling = Sampling(stop=("\n\n", "User:"))
+    assert sampling.shown("Fine. User: and\n\nmore") == "Fine. "
+    assert sampling.shown("Fine.\n\nUser:") == "Fine."
+    assert sampling.shown("Fine.\n") == "Fine.\n"
+    assert Sampling().shown("User:") == "User:"

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from preceptor.errors import UserError
 from preceptor.records import Sampling
 
@@ -13,7 +15,7 @@ class Sampled:
     """One sampled response."""
 
     tokens: tuple[int, ...]
-    """End token included when the policy ended by itself."""
+    """End token included when the policy ended by itself; with the token that completes a stop string."""
     logprobs: tuple[float, ...]
     """log π(token) under softmax(logits / temperature) of the plain distribution, whatever top-p or top-k cut off;
     under softmax(logits) for greedy decoding."""
@@ -53,3 +55,33 @@ def check_room(max_context: int | None, prompts: Sequence[Sequence[int]], sampli
                 field="sampling.max_tokens",
                 remedy="shorten the prompt, lower max_tokens, or use a model with a longer context",
             )
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a decoder is to hold at most."""
+
+    num_slots: int
+    """Rows that are sampled at a time."""
+    num_prompts: int
+    """Different prompts among them."""
+    longest_prompt: int
+    """Tokens."""
+    max_tokens: int
+    """Tokens of a response."""
+
+
+class Decoder(Protocol):
+    """A model with a memory of rows: each stands in a slot from when it is admitted until it leaves."""
+
+    rows_may_join: bool
+    """Whether rows may be admitted while others are being sampled."""
+
+    def admit(self, slots: Sequence[int], prompts: Sequence[tuple[int, ...]]) -> None:
+        """Read prompts but for their last token, which is the first that `step` takes; equal prompts are read once."""
+
+    def leave(self, slots: Sequence[int]) -> None:
+        """Rows have ended; their slots may be admitted to again."""
+
+    def step(self, slots_A: Tensor, tokens_A: Tensor) -> Tensor:
+        """Logits of the next token, (A, V), after one more token of each of the rows that are left."""

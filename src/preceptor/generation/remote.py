@@ -75,7 +75,7 @@ class Remote:
             self._reload(folder)
         bodies = [self._body(prompt, seed, sampling, policy.chat) for prompt, seed in zip(prompts, seeds, strict=True)]
         replies = self._ask(bodies, min(batch_size, MAX_CONNECTIONS), progress or (lambda num: None))
-        sampled = [self._read(reply, policy.chat) for reply in replies]
+        sampled = [self._read(reply, policy.chat, sampling) for reply in replies]
         return self._verified(policy, prompts, sampled, sampling)
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,7 +101,9 @@ class Remote:
             "temperature": sampling.temperature, "top_p": sampling.top_p, "seed": seed % 2**31,
         } | {
             "return_token_ids": True, "ignore_eos": True, "stop_token_ids": [chat.end_id],
-        } | ({"top_k": sampling.top_k} if sampling.top_k else {})  # fmt: skip
+            **({"top_k": sampling.top_k} if sampling.top_k else {}),
+            **({"stop": sampling.stop, "include_stop_str_in_output": True} if sampling.stop else {}),
+        }  # fmt: skip
 
     def _ask(self, bodies: Sequence[Any], num_open: int, progress: Callable[[int], None]) -> list[Any]:
         with ExitStack() as stack:
@@ -113,7 +115,7 @@ class Remote:
                 progress(1)
             return [done.result() for done in asked]
 
-    def _read(self, reply: Any, chat: Chat) -> Sampled:
+    def _read(self, reply: Any, chat: Chat, sampling: Sampling) -> Sampled:
         """A response; without log-probabilities where its text has other tokens than were sampled."""
         try:
             choice = reply["choices"][0]
@@ -128,7 +130,8 @@ class Remote:
         if tokens is None:
             tokens = chat.response(text)[: None if has_ended else -1]
         is_known = len(tokens) == len(logprobs)
-        return Sampled(tuple(tokens), logprobs if is_known else (), tokens[-1:] == [chat.end_id])
+        is_stopped = has_ended and bool(sampling.stop)
+        return Sampled(tuple(tokens), logprobs if is_known else (), is_stopped or tokens[-1:] == [chat.end_id])
 
     # ── checking ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -63,11 +63,11 @@ def hidden_states(
     """
     body, places = model.base_model, layout.places
     dtype = product_dtype(body.embed_tokens.weight)
-    rotary = _rotary(body, int(places.position_N.max()) + 1)
+    angles = rotary(body, int(places.position_N.max()) + 1)
     x_ND = body.embed_tokens(layout.once(tokens_N)).float()
     delta_ND: Tensor | None = None
     for layer in body.layers:
-        arguments = (layer, x_ND, delta_ND, places, rotary, dtype, keys)
+        arguments = (layer, x_ND, delta_ND, places, angles, dtype, keys)
         if model.is_activation_checkpointing and torch.is_grad_enabled():
             x_ND, delta_ND = checkpoint(_block, *arguments, use_reentrant=False, preserve_rng_state=False)
         else:
@@ -111,7 +111,7 @@ def _head_norm(attention: Any, name: str, heads_ND: Tensor, width: int) -> Tenso
     return _norm(norm, flat, None, heads_ND.dtype)[1].view(heads_ND.shape)
 
 
-def _rotary(body: Any, num_positions: int) -> tuple[Tensor, Tensor]:
+def rotary(body: Any, num_positions: int) -> tuple[Tensor, Tensor]:
     """Cosines and sines of every position, (positions, W) in fp32."""
     with torch.no_grad(), torch.autocast("cpu", enabled=False):
         probe = torch.zeros(1, dtype=torch.float32)

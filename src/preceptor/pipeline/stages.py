@@ -155,7 +155,7 @@ def respond(
         sampled = generate(policy, tokens, sampling, seeds, batch_size=GENERATION_BATCH, progress=progress.advance)
     return [
         Response(
-            id=name, text=policy.chat.text_of(one.tokens), model=name, sampling=sampling,
+            id=name, text=sampling.shown(policy.chat.text_of(one.tokens)), model=name, sampling=sampling,
             tokens=tuple(one.tokens), finished=one.finished,
         )
         for one in sampled

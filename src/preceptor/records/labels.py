@@ -1,7 +1,7 @@
 """What labelers make: demonstrations, rankings, ratings also of toxicity. And the responses that they judge."""
 
 from collections.abc import Sequence
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, JsonValue, field_serializer, model_validator
 
@@ -40,6 +40,12 @@ class Sampling(Record):
     """0 keeps the whole vocabulary."""
     max_tokens: int = Field(default=64, ge=1)
     """Longest response, in tokens, its end token included."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Texts at the first of which a response ends; what is shown of it ends before."""
+
+    def shown(self, text: str) -> str:
+        """What comes before the first stop string."""
+        return text[: min((text.find(stop) for stop in self.stop if stop in text), default=len(text))]
 
 
 class Response(Record):
