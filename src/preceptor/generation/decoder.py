@@ -30,10 +30,16 @@ HEAD_NORMS = ("q_norm", "k_norm")
 
 
 class _Product:
-    """One or several linear layers with the same input, as one product."""
+    """One or several linear layers with the same input, as one product.
 
-    def __init__(self, layers: Sequence[Any], dtype: torch.dtype) -> None:
+    In bfloat16 the weight is laid out once as oneDNN reads it: a tenth faster for 64 rows, a quarter for 16.
+    """
+
+    def __init__(self, layers: Sequence[Any], dtype: torch.dtype, num_rows: int) -> None:
         self._weight_ND = torch.cat([merged_weight(layer).to(dtype) for layer in layers])
+        self._is_laid_out = dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        if self._is_laid_out:
+            self._weight_ND = torch.ops.mkldnn._reorder_linear_weight(self._weight_ND, num_rows)
         self._bias_N: Tensor | None = None
         if any(layer.bias is not None for layer in layers):
             biases = [
@@ -42,6 +48,8 @@ class _Product:
             self._bias_N = torch.cat(biases).to(dtype)
 
     def __call__(self, x_AD: Tensor) -> Tensor:
+        if self._is_laid_out:
+            return torch.ops.mkldnn._linear_pointwise(x_AD, self._weight_ND, self._bias_N, "none", [], "")
         return linear(x_AD, self._weight_ND, self._bias_N)
 
 
@@ -66,9 +74,12 @@ class _Layer:
         num_heads, width = attention.k_proj.out_features // attention.head_dim, attention.head_dim
         self.norm, self.mlp_norm = _Norm(layer.input_layernorm), _Norm(layer.post_attention_layernorm)
         self.head_norms = [_Norm(getattr(attention, name)) if hasattr(attention, name) else None for name in HEAD_NORMS]
-        self.project = _Product([attention.q_proj, attention.k_proj, attention.v_proj], dtype)
-        self.mix, self.down = _Product([attention.o_proj], dtype), _Product([mlp.down_proj], dtype)
-        self.gate_up = _Product([mlp.gate_proj, mlp.up_proj], dtype)
+        self.project = _Product([attention.q_proj, attention.k_proj, attention.v_proj], dtype, room.num_slots)
+        self.mix, self.down = (
+            _Product([attention.o_proj], dtype, room.num_slots),
+            _Product([mlp.down_proj], dtype, room.num_slots),
+        )
+        self.gate_up = _Product([mlp.gate_proj, mlp.up_proj], dtype, room.num_slots)
         self.prompts = _Memory(room.num_prompts, num_heads, room.longest_prompt, width, dtype)
         self.own = _Memory(room.num_slots, num_heads, room.max_tokens, width, dtype)
 
@@ -128,7 +139,7 @@ class FusedDecoder:
         dtype = product_dtype(self._embeddings)
         self._kernels: Any = decoding.kernels(dtype)
         self._layers = [_Layer(layer, room, dtype) for layer in body.layers]
-        self._norm, self._head = _Norm(body.norm), _Product([model.get_output_embeddings()], dtype)
+        self._norm, self._head = _Norm(body.norm), _Product([model.get_output_embeddings()], dtype, room.num_slots)
         self._rotary = trunk.rotary(body, room.longest_prompt + room.max_tokens)
         self._homes = _Homes(room.num_prompts)
         self._home, self._prompt_length, self._own_length = (

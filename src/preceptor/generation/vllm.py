@@ -70,6 +70,8 @@ class VLLM:
         """
         if self._remote is None:
             self._remote = self._start(policy)
+        if self._server is not None and self._server.poll() is not None:
+            raise self._dead("vLLM has died")
         try:
             return self._remote(policy, prompts, sampling, seeds, batch_size, progress)
         except Unreachable as error:
