@@ -24,24 +24,40 @@ from preceptor.text.packing import Layout
 
 READ_TOKENS = 8192
 """Prompts are read about so many tokens at a time: bounds the memory of reading."""
+ROWS = 8
+"""Products are made of so many rows, or a multiple: for each new number oneDNN first compiles a product."""
 HEAD_NORMS = ("q_norm", "k_norm")
 """Norms of each head, as in Qwen3."""
 
 
 class _Product:
-    """One or several linear layers with the same input, as one product."""
+    """One or several linear layers with the same input as one product, in the order that oneDNN likes its weights in."""
 
-    def __init__(self, layers: Sequence[Any], dtype: torch.dtype) -> None:
-        self._weight_ND = torch.cat([layer.weight.to(dtype) for layer in layers])
+    def __init__(self, layers: Sequence[Any], dtype: torch.dtype, num_rows: int) -> None:
+        weights = [_weight(layer) for layer in layers]
+        self._weight_ND = torch.cat([weight.to(dtype) for weight in weights])
         self._bias_N: Tensor | None = None
         if any(layer.bias is not None for layer in layers):
-            biases = [
-                layer.weight.new_zeros(len(layer.weight)) if layer.bias is None else layer.bias for layer in layers
-            ]
+            biases = [w.new_zeros(len(w)) if x.bias is None else x.bias for x, w in zip(layers, weights, strict=True)]
             self._bias_N = torch.cat(biases).to(dtype)
+        self._is_packed = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        if self._is_packed:
+            self._weight_ND = torch.ops.mkldnn._reorder_linear_weight(self._weight_ND, num_rows)
 
     def __call__(self, x_AD: Tensor) -> Tensor:
+        if self._is_packed:
+            return torch.ops.mkldnn._linear_pointwise(x_AD, self._weight_ND, self._bias_N, "none", [], "")
         return linear(x_AD, self._weight_ND, self._bias_N)
+
+
+def _weight(layer: Any) -> Tensor:
+    """A linear layer's weight, with what peft's adapters add to it."""
+    if type(layer) is nn.Linear:
+        return layer.weight
+    weight: Tensor = layer.get_base_layer().weight
+    if layer.disable_adapters or layer.merged:
+        return weight
+    return weight + sum(layer.get_delta_weight(name) for name in layer.active_adapters)
 
 
 class _Norm:
@@ -65,9 +81,12 @@ class _Layer:
         num_heads, width = attention.k_proj.out_features // attention.head_dim, attention.head_dim
         self.norm, self.mlp_norm = _Norm(layer.input_layernorm), _Norm(layer.post_attention_layernorm)
         self.head_norms = [_Norm(getattr(attention, name)) if hasattr(attention, name) else None for name in HEAD_NORMS]
-        self.project = _Product([attention.q_proj, attention.k_proj, attention.v_proj], dtype)
-        self.mix, self.down = _Product([attention.o_proj], dtype), _Product([mlp.down_proj], dtype)
-        self.gate_up = _Product([mlp.gate_proj, mlp.up_proj], dtype)
+        self.project = _Product([attention.q_proj, attention.k_proj, attention.v_proj], dtype, room.num_slots)
+        self.mix, self.down = (
+            _Product([attention.o_proj], dtype, room.num_slots),
+            _Product([mlp.down_proj], dtype, room.num_slots),
+        )
+        self.gate_up = _Product([mlp.gate_proj, mlp.up_proj], dtype, room.num_slots)
         self.prompts = _Memory(room.num_prompts, num_heads, room.longest_prompt, width, dtype)
         self.own = _Memory(room.num_slots, num_heads, room.max_tokens, width, dtype)
 
@@ -105,11 +124,12 @@ def fits(model: Any, room: Room) -> bool:
     """Whether this decoder computes what the model does, within `room`."""
     if room.longest_prompt > trunk.MOST_COLUMNS or not (has_trunk(model) and has_plain_head(model)):
         return False
-    return all(type(product) is nn.Linear for product in [*_products(model.base_model), model.get_output_embeddings()])
+    layers = [*_products(model.base_model), model.get_output_embeddings()]
+    return all(type(layer) is nn.Linear or hasattr(layer, "get_delta_weight") for layer in layers)
 
 
 def _products(body: Any) -> list[nn.Module]:
-    """What is multiplied in each layer: an adapter there would be left out of the copy."""
+    """What is multiplied in each layer: what stands there must be known, to be copied."""
     names = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("gate_proj", "up_proj", "down_proj")}
     return [getattr(getattr(layer, part), name) for layer in body.layers for part in names for name in names[part]]
 
@@ -126,7 +146,7 @@ class FusedDecoder:
         dtype = product_dtype(self._embeddings)
         self._kernels: Any = decoding.kernels(dtype)
         self._layers = [_Layer(layer, room, dtype) for layer in body.layers]
-        self._norm, self._head = _Norm(body.norm), _Product([model.get_output_embeddings()], dtype)
+        self._norm, self._head = _Norm(body.norm), _Product([model.get_output_embeddings()], dtype, room.num_slots)
         self._rotary = trunk.rotary(body, room.longest_prompt + room.max_tokens)
         self._homes = _Homes(room.num_prompts)
         self._home, self._prompt_length, self._own_length = (
@@ -164,7 +184,7 @@ class FusedDecoder:
 
     def step(self, slots_A: Tensor, tokens_A: Tensor) -> Tensor:
         """Logits of the next token, (A, V), after one more token of each row."""
-        num = len(slots_A)
+        num = min(-(-len(slots_A) // ROWS) * ROWS, len(self._normed_AD))
         x_AD = embedding(tokens_A, self._embeddings).float()
         delta_AD: Tensor | None = None
         normed_AD, mixed_AD, gated_AF = self._normed_AD[:num], self._mixed_AD[:num], self._gated_AF[:num]
@@ -177,7 +197,7 @@ class FusedDecoder:
             delta_AD = layer.down(gated_AF)
         self._add_norm(x_AD, delta_AD, self._norm)
         self._own_length[slots_A] += 1
-        return self._head(normed_AD)
+        return self._head(normed_AD)[: len(slots_A)]
 
     def _add_norm(self, x_AD: Tensor, delta_AD: Tensor | None, norm: _Norm) -> None:
         """x += delta, and its norm into the rows of `_normed_AD`."""
