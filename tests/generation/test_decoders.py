@@ -12,6 +12,7 @@ from preceptor.generation.base import Room, Sampled
 from preceptor.generation.cache import has_plain_layers
 from preceptor.generation.native import generate
 from preceptor.generation.plain import LockstepDecoder, SlotDecoder
+from preceptor.models.adapters import LoRAConfig, add_adapters, adapters_off
 from preceptor.models.policy import Policy
 from preceptor.records import Sampling
 from preceptor.text.batches import rollout_from
@@ -145,6 +146,23 @@ def test_what_the_copy_of_the_weights_would_leave_out_is_not_copied() -> None:
     mlp.up_proj = torch.nn.Sequential(mlp.up_proj)  # as an adapter would stand there
     assert not fused.fits(policy.model, ROOM)
     assert isinstance(native._decoder(policy, ROOM), SlotDecoder)
+
+
+@needs_kernels
+def test_adapters_are_part_of_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = policy_of(CONFIGS["qwen2"])
+    without = sample(policy, monkeypatch, SlotDecoder, 7)
+    add_adapters(policy, LoRAConfig(rank=4), torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for name, parameter in policy.named_parameters():
+            if "lora_" in name:
+                parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.1)
+    assert fused.fits(policy.model, ROOM)
+    adapted = sample(policy, monkeypatch, fused.FusedDecoder, 7)
+    assert [one.tokens for one in adapted] != [one.tokens for one in without]
+    assert_same(adapted, sample(policy, monkeypatch, SlotDecoder, 7))
+    with adapters_off(policy):
+        assert_same(sample(policy, monkeypatch, fused.FusedDecoder, 7), without)
 
 
 class Counting:
