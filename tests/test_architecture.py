@@ -130,7 +130,7 @@ def closure(module: str, seen: set[str]) -> set[str]:
 
 
 def test_the_rl_loop_can_be_read() -> None:
-    """Files that a reader may have to open to understand one RL step (ceiling: 62 files, 7,200 lines)."""
+    """Files that a reader may have to open to understand one RL step (ceiling: 62 files, 7,400 lines)."""
     modules = closure("preceptor.training.rl", set())
     lines = 0
     for module in modules:
@@ -138,7 +138,7 @@ def test_the_rl_loop_can_be_read() -> None:
         path = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
         lines += len(path.read_text(encoding="utf-8").splitlines())
     assert len(modules) <= 62, sorted(modules)
-    assert lines <= 7200
+    assert lines <= 7400
 
 
 @pytest.mark.parametrize(

@@ -17,4 +17,5 @@ def run_quickstart(directory: Path, seed: int, overrides: Sequence[str]) -> Repo
     if not (directory / RECIPE).is_file():
         create_project(directory, "quickstart")
     recipe = load_config(Recipe, directory / RECIPE, [f"seed={seed}", *overrides])
-    return run_pipeline(Project(directory, recipe, Console(stderr=True, highlight=False).print))
+    with Project(directory, recipe, Console(stderr=True, highlight=False).print) as project:
+        return run_pipeline(project)

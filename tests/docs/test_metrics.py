@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from preceptor.generation.native import generate
 from preceptor.models.load import load_policy, new_reward_model
 from preceptor.models.save import save_reward_model
 from preceptor.pipeline.evidence import watcher
@@ -95,7 +96,7 @@ def rl_names(model: Path, folder: Path, algorithm: str) -> set[str]:
     reward, value = (new_reward_model(model, torch.Generator().manual_seed(0)) for _ in range(2))
     recipe = SimpleNamespace(seed=SEED, evaluation=EvaluationConfig(sampling=SAMPLING))
     judges = dict.fromkeys(("score", "heldout_score"), folder.parent / "reward")
-    watch = watcher(SimpleNamespace(recipe=recipe), Gold(), judges, model, PROMPTS)
+    watch = watcher(SimpleNamespace(recipe=recipe, generate=generate), Gold(), judges, model, PROMPTS)
     actors = Actors(load_policy(model), load_policy(model), reward, value)
     train_rl(config, run, actors, PROMPTS, pretraining=DOCUMENTS, evaluate=watch)
     return names(run.metrics())

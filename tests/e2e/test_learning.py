@@ -10,6 +10,7 @@ import torch
 from preceptor.config import load_config
 from preceptor.errors import UserError
 from preceptor.evals import check_gate
+from preceptor.generation.native import generate
 from preceptor.models.load import load_policy
 from preceptor.pipeline.collecting import choose_feedback, collect, demonstrations
 from preceptor.pipeline.evidence import optimization_path, watcher
@@ -60,7 +61,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 def mean_gold(story: Story, model: Path) -> float:
     prompts = story.sets.test
-    responses = respond(load_policy(model), "gold", prompts, Sampling(max_tokens=64), seed=1)
+    responses = respond(generate, load_policy(model), "gold", prompts, Sampling(max_tokens=64), seed=1)
     golds = [story.feedback.gold(p, r.text) for p, r in zip(prompts, responses, strict=True)]
     return sum(gold["gold_utility"] for gold in golds if gold) / len(golds)
 

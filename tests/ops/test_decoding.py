@@ -12,8 +12,6 @@ from preceptor.ops.compiled import STORED, address
 DTYPES = list(STORED)
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
-pytestmark = pytest.mark.skipif(decoding.kernels(torch.float32) is None, reason="no C++ compiler")
-
 
 def call(name: str, dtype: torch.dtype, *arguments: Any) -> None:
     kernels = decoding.kernels(dtype)

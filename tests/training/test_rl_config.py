@@ -15,6 +15,11 @@ def test_tricks_of_sampling_are_refused(override: str) -> None:
         load_config(RLConfig, overrides=[override])
 
 
+def test_stop_strings_are_refused() -> None:
+    with pytest.raises(UserError, match=r"sampling\.stop stays empty"):
+        load_config(RLConfig, overrides=["sampling.stop=['x']"])
+
+
 def test_two_temperatures_are_refused() -> None:
     with pytest.raises(UserError, match=r"algorithm\.temperature must equal sampling\.temperature"):
         load_config(RLConfig, overrides=["sampling.temperature=0.7"])

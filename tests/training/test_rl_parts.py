@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from preceptor.errors import UserError
+from preceptor.generation.native import generate
 from preceptor.models.policy import Policy
 from preceptor.records import Document, Sampling
 from preceptor.runs.run import Run
@@ -55,7 +56,7 @@ def test_a_fixed_coefficient_stays() -> None:
 
 
 def rollout_of(policy: Policy, new_run: Callable[..., Run], settings: RLConfig, num: int = 8) -> Rollout:
-    return sample(settings, policy, prompts(num), new_run({}), step=1)
+    return sample(settings, policy, prompts(num), new_run({}), step=1, generate=generate)
 
 
 def judged(actors: Actors, rollout: Rollout, settings: RLConfig) -> Rollout:
@@ -185,14 +186,13 @@ def test_a_prompt_that_leaves_no_room_is_named(policy: Policy, new_run: Callable
         update={"id": "the-long-one", "messages": (prompt(3).messages[0].model_copy(update={"content": "dear " * 60}),)}
     )
     with pytest.raises(UserError, match=r"prompt 'the-long-one' has \d+ tokens; with 6 for the response"):
-        sample(config(), policy, [*prompts(3), long], new_run({}), step=1)
+        sample(config(), policy, [*prompts(3), long], new_run({}), step=1, generate=generate)
 
 
 def test_a_row_s_response_does_not_depend_on_its_neighbours(policy: Policy, new_run: Callable[..., Run]) -> None:
     many = rollout_of(policy, new_run, config(), num=8)
-    few = sample(config(), policy, prompts(3), new_run({}, "few"), step=1)
+    few = sample(config(), policy, prompts(3), new_run({}, "few"), step=1, generate=generate)
     length = few.num_response
     assert torch.equal(many.response_tokens_BT[:3, :length], few.response_tokens_BT)
-    assert not torch.equal(
-        sample(config(), policy, prompts(3), new_run({}, "next"), step=2).response_tokens_BT, few.response_tokens_BT
-    )
+    later = sample(config(), policy, prompts(3), new_run({}, "next"), step=2, generate=generate)
+    assert not torch.equal(later.response_tokens_BT, few.response_tokens_BT)

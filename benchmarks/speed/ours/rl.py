@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.speed.turns import Turns
 from benchmarks.speed.work import MODELS, SIZES, prompts, text
+from preceptor.generation.native import generate
 from preceptor.models.load import load_policy, load_reward_model
 from preceptor.models.policy import Policy
 from preceptor.records import Message, Prompt, Sampling
@@ -55,7 +56,7 @@ def main() -> None:
             asked = [prompt_of(tokens) for tokens in prompts(size, num_prompts, step, **lengths)]
             asked = [prompt for prompt in asked for _ in range(batch_size // num_prompts)]
             with turns.phase("generate"):
-                rollout = sample(config, policy, asked, run, step)
+                rollout = sample(config, policy, asked, run, step, generate)
             with turns.phase("score"), torch.no_grad():
                 price = partial(logprobs, reference, config.sampling.temperature)
                 rollout = rollout.add(

@@ -57,7 +57,8 @@ def run(project: ProjectOption = Path("."), set_: SetOption = None, force: Force
     """Run the whole pipeline: what is done is not done again, what was interrupted goes on."""
     from preceptor.pipeline.run import run_pipeline
 
-    _report(run_pipeline(open_project(project, set_), force=force), project)
+    with open_project(project, set_) as opened:
+        _report(run_pipeline(opened, force=force), project)
 
 
 @app.command()
@@ -65,7 +66,8 @@ def sft(project: ProjectOption = Path("."), set_: SetOption = None) -> None:
     """Fine-tune the base model on the project's demonstrations."""
     from preceptor.pipeline.single import run_sft
 
-    run_sft(open_project(project, set_))
+    with open_project(project, set_) as opened:
+        run_sft(opened)
 
 
 @app.command()
@@ -79,8 +81,8 @@ def reward(
     """Train a reward model on the project's rankings and measure it beside its baselines."""
     from preceptor.pipeline.single import cross_validate_reward, run_reward
 
-    opened = open_project(project, set_)
-    cross_validate_reward(opened) if cross_validate else run_reward(opened)
+    with open_project(project, set_) as opened:
+        cross_validate_reward(opened) if cross_validate else run_reward(opened)
 
 
 @app.command()
@@ -88,7 +90,8 @@ def rl(project: ProjectOption = Path("."), set_: SetOption = None, force: ForceO
     """Optimise the SFT model against the reward model."""
     from preceptor.pipeline.single import run_rl
 
-    run_rl(open_project(project, set_), force=force)
+    with open_project(project, set_) as opened:
+        run_rl(opened, force=force)
 
 
 @app.command()

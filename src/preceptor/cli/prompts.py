@@ -66,5 +66,6 @@ def select(
     """Choose what labelers rank next, and put it into todo/."""
     from preceptor.pipeline.selecting import select_pairs
 
-    for line in select_pairs(open_project(project, set_), by, num, members):
-        typer.echo(line)
+    with open_project(project, set_) as opened:
+        for line in select_pairs(opened, by, num, members):
+            typer.echo(line)

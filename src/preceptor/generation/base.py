@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from preceptor.errors import UserError
 from preceptor.records import Sampling
 
 
@@ -23,7 +24,10 @@ class Sampled:
 
 
 class Generate(Protocol):
-    """A generator: the same seed gives a prompt the same response, whatever else is in the batch."""
+    """A generator.
+
+    The same seed gives a prompt the same response, whatever else is in the batch; from a server, but for rounding.
+    """
 
     def __call__(
         self,
@@ -35,6 +39,22 @@ class Generate(Protocol):
         progress: Callable[[int], None] | None = None,
     ) -> list[Sampled]:
         """One response for each prompt's tokens, in their order."""
+
+
+def check_room(max_context: int | None, prompts: Sequence[Sequence[int]], sampling: Sampling) -> None:
+    """See that each prompt leaves room for its response.
+
+    Raises:
+        UserError: one does not; a server would cut its response short and not say so.
+    """
+    for i, prompt in enumerate(prompts):
+        if max_context is not None and len(prompt) + sampling.max_tokens > max_context:
+            raise UserError(
+                f"prompt {i} has {len(prompt)} tokens; with {sampling.max_tokens} for the response that is more than "
+                f"the model's context of {max_context}",
+                field="sampling.max_tokens",
+                remedy="shorten the prompt, lower max_tokens, or use a model with a longer context",
+            )
 
 
 @dataclass(frozen=True)

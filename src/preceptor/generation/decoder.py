@@ -16,6 +16,7 @@ from torch.nn.functional import embedding, linear
 
 from preceptor.generation.base import Room
 from preceptor.models import trunk
+from preceptor.models.adapters import is_adapted, merged_weight
 from preceptor.models.forward import has_plain_head, has_trunk
 from preceptor.models.precision import product_dtype
 from preceptor.ops import decoding
@@ -31,33 +32,29 @@ HEAD_NORMS = ("q_norm", "k_norm")
 
 
 class _Product:
-    """One or several linear layers with the same input as one product, in the order that oneDNN likes its weights in."""
+    """One or several linear layers with the same input, as one product.
+
+    The weight is laid out once as oneDNN reads it: for 64 rows a tenth faster in bfloat16, a tenth to a third in fp32.
+    """
 
     def __init__(self, layers: Sequence[Any], dtype: torch.dtype, num_rows: int) -> None:
-        weights = [_weight(layer) for layer in layers]
-        self._weight_ND = torch.cat([weight.to(dtype) for weight in weights])
+        self._weight_ND = torch.cat([merged_weight(layer).to(dtype) for layer in layers])
+        self._is_laid_out = torch.backends.mkldnn.is_available() and (
+            dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
+        if self._is_laid_out:
+            self._weight_ND = torch.ops.mkldnn._reorder_linear_weight(self._weight_ND, num_rows)
         self._bias_N: Tensor | None = None
         if any(layer.bias is not None for layer in layers):
-            biases = [w.new_zeros(len(w)) if x.bias is None else x.bias for x, w in zip(layers, weights, strict=True)]
+            biases = [
+                layer.weight.new_zeros(len(layer.weight)) if layer.bias is None else layer.bias for layer in layers
+            ]
             self._bias_N = torch.cat(biases).to(dtype)
-        self._is_packed = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-        if self._is_packed:
-            self._weight_ND = torch.ops.mkldnn._reorder_linear_weight(self._weight_ND, num_rows)
 
     def __call__(self, x_AD: Tensor) -> Tensor:
-        if self._is_packed:
+        if self._is_laid_out:
             return torch.ops.mkldnn._linear_pointwise(x_AD, self._weight_ND, self._bias_N, "none", [], "")
         return linear(x_AD, self._weight_ND, self._bias_N)
-
-
-def _weight(layer: Any) -> Tensor:
-    """A linear layer's weight, with what peft's adapters add to it."""
-    if type(layer) is nn.Linear:
-        return layer.weight
-    weight: Tensor = layer.get_base_layer().weight
-    if layer.disable_adapters or layer.merged:
-        return weight
-    return weight + sum(layer.get_delta_weight(name) for name in layer.active_adapters)
 
 
 class _Norm:
@@ -124,12 +121,12 @@ def fits(model: Any, room: Room) -> bool:
     """Whether this decoder computes what the model does, within `room`."""
     if room.longest_prompt > trunk.MOST_COLUMNS or not (has_trunk(model) and has_plain_head(model)):
         return False
-    layers = [*_products(model.base_model), model.get_output_embeddings()]
-    return all(type(layer) is nn.Linear or hasattr(layer, "get_delta_weight") for layer in layers)
+    products = [*_products(model.base_model), model.get_output_embeddings()]
+    return all(type(product) is nn.Linear or is_adapted(product) for product in products)
 
 
 def _products(body: Any) -> list[nn.Module]:
-    """What is multiplied in each layer: what stands there must be known, to be copied."""
+    """What is multiplied in each layer: anything but weights and adapters would be left out of the copy."""
     names = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("gate_proj", "up_proj", "down_proj")}
     return [getattr(getattr(layer, part), name) for layer in body.layers for part in names for name in names[part]]
 

@@ -13,9 +13,8 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 
-from preceptor.errors import UserError
 from preceptor.generation import decoder as fused
-from preceptor.generation.base import Decoder, Room, Sampled
+from preceptor.generation.base import Decoder, Room, Sampled, check_room
 from preceptor.generation.cache import has_plain_layers
 from preceptor.generation.drawing import draw, uniforms
 from preceptor.generation.plain import LockstepDecoder, SlotDecoder
@@ -56,7 +55,9 @@ def generate(
         return []
     if not all(1 <= limit <= sampling.max_tokens for limit in limits):
         raise ValueError(f"a limit of a response is not between 1 and {sampling.max_tokens}")
-    _check_lengths(policy, prompts, sampling)
+    if not all(prompts):
+        raise ValueError(f"prompt {next(i for i, prompt in enumerate(prompts) if not prompt)} has no tokens")
+    check_room(policy.max_context, prompts, sampling)
     was_training = policy.training
     policy.eval()
     try:
@@ -66,20 +67,6 @@ def generate(
             )
     finally:
         policy.train(was_training)
-
-
-def _check_lengths(policy: Policy, prompts: Sequence[Sequence[int]], sampling: Sampling) -> None:
-    limit = policy.max_context
-    for i, prompt in enumerate(prompts):
-        if not prompt:
-            raise ValueError(f"prompt {i} has no tokens")
-        if limit is not None and len(prompt) + sampling.max_tokens > limit:
-            raise UserError(
-                f"prompt {i} has {len(prompt)} tokens; with {sampling.max_tokens} for the response that is more than "
-                f"the model's context of {limit}",
-                field="sampling.max_tokens",
-                remedy="shorten the prompt, lower max_tokens, or use a model with a longer context",
-            )
 
 
 def _decoder(policy: Policy, room: Room) -> Decoder:

@@ -88,15 +88,20 @@ class AdapterReference:
 
 
 def _adapted(owner: Policy | RewardModel) -> Iterator[tuple[str, Any]]:
-    return ((name, layer) for name, layer in owner.model.named_modules() if hasattr(layer, "get_base_layer"))
+    return ((name, layer) for name, layer in owner.model.named_modules() if is_adapted(layer))
+
+
+def is_adapted(layer: nn.Module) -> bool:
+    """Whether a layer has an adapter beside its weight."""
+    return hasattr(layer, "get_delta_weight")
 
 
 def merged_weight(layer: Any) -> Tensor:
-    """A linear layer's weight with its adapter added; the weight itself where it has none."""
-    if not hasattr(layer, "get_base_layer"):
+    """A linear layer's weight with its adapter added; the weight itself where it has none, or it is off."""
+    if not is_adapted(layer):
         return layer.weight
     weight = layer.get_base_layer().weight
-    for adapter in layer.active_adapters:
+    for adapter in () if layer.disable_adapters else layer.active_adapters:
         weight = weight + layer.get_delta_weight(adapter)
     return weight
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from preceptor.generation.base import Sampled
+from preceptor.generation.base import Generate, Sampled
 from preceptor.models.heads import RewardModel
 from preceptor.models.load import load_policy, load_reward_model
 from preceptor.models.policy import Policy
@@ -97,6 +97,7 @@ def first_turn(response: Response) -> Response:
 
 
 def choose_examples(
+    generate: Generate,
     base: Policy,
     demonstrations: Sequence[Demonstration],
     judge: RewardModel,
@@ -117,7 +118,7 @@ def choose_examples(
         index = draw.choice(len(one_turn), size=min(config.num_shots, len(one_turn)), replace=False)
         examples = few_shot([one_turn[i] for i in index])
         render = prompted(base, examples, config.sampling.max_tokens)
-        responses = respond(base, "contest", prompts, config.sampling, seed, render=render)
+        responses = respond(generate, base, "contest", prompts, config.sampling, seed, render=render)
         items = [(p.messages, first_turn(r).text) for p, r in zip(prompts, responses, strict=True)]
         score = float(np.mean(score_responses(judge, items)))
         if score > best_score:
@@ -182,7 +183,7 @@ def answers_stage(
 
     def make(directory: Path) -> Mapping[str, Any]:
         answers = collect_answers(
-            policies, base, demonstrations.rows, test.rows, documents.rows,
+            project.generate, policies, base, demonstrations.rows, test.rows, documents.rows,
             load_reward_model(reward_model), config, project.recipe.seed,
         )  # fmt: skip
         rows = [
@@ -192,7 +193,8 @@ def answers_stage(
         write_artifact(directory / "candidates", rows, "candidates", parents=parents)
         return {"policies": {one.name: [one.kl_to_sft, one.pretraining_loss] for one in answers}}
 
-    done = project.stage("responses", [dump(config), list(policies)], parents, make)
+    key = [dump(config), project.recipe.generation.type, list(policies)]
+    done = project.stage("responses", key, parents, make)
     candidates = read_artifact(done.path / "candidates", Candidates)
     answers = [
         Answers(name, tuple(row.responses[place] for row in candidates.rows), *figures)
@@ -202,6 +204,7 @@ def answers_stage(
 
 
 def collect_answers(
+    generate: Generate,
     policies: Mapping[str, Path],
     base_path: Path,
     demonstrations: Sequence[Demonstration],
@@ -213,13 +216,15 @@ def collect_answers(
 ) -> list[Answers]:
     """Responses of base, prompted base and all trained policies, with KL to SFT and pretraining loss."""
     base, sft = load_policy(base_path), load_policy(policies["sft"])
-    examples = choose_examples(base, demonstrations, judge, config, seed)
+    examples = choose_examples(generate, base, demonstrations, judge, config, seed)
     formats = {"base": unprompted(base), "base_prompted": prompted(base, examples, config.sampling.max_tokens)}
     answers = []
     for name in (*formats, *policies):
         policy = base if name in formats else load_policy(policies[name])
         render = formats.get(name)
-        responses = respond(policy, name, test, config.sampling, seed, label=f"{name} responds", render=render)
+        responses = respond(
+            generate, policy, name, test, config.sampling, seed, label=f"{name} responds", render=render
+        )
         kl = 0.0 if name == "sft" else kl_to(sft, policy, test, responses, config.sampling.temperature, render)
         shown = [first_turn(r) for r in responses] if name == "base_prompted" else responses
         answers.append(Answers(name, tuple(shown), kl, pretraining_loss(policy, documents, 256)))

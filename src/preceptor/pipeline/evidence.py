@@ -267,7 +267,7 @@ def watcher(
     reference = load_policy(sft)
 
     def evaluate(policy: Policy, step: int) -> Mapping[str, float]:
-        responses = respond(policy, "eval", prompts, sampling, recipe.seed)
+        responses = respond(project.generate, policy, "eval", prompts, sampling, recipe.seed)
         items = [(prompt.messages, response) for prompt, response in zip(prompts, responses, strict=True)]
         metrics = {f"eval/{name}": float(np.mean(score_responses(judge, items))) for name, judge in judges.items()}
         metrics["eval/kl"] = kl_to(reference, policy, prompts, responses, sampling.temperature)

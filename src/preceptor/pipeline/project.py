@@ -5,14 +5,18 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import JsonValue
 
 from preceptor import __version__
 from preceptor.errors import UserError
+from preceptor.generation.base import Generate
+from preceptor.generation.engines import open_engine
 from preceptor.pipeline.recipe import Recipe
 from preceptor.records import Artifact, Manifest, Record, write_artifact
 from preceptor.records.artifacts import canonical_hash, content_hash
@@ -21,6 +25,8 @@ from preceptor.runs.disk import write_json
 RecordT = TypeVar("RecordT", bound=Record)
 
 RECIPE = "recipe.yaml"
+ENGINE_LOG = Path("work", "generation.log")
+"""What a server of ours that samples has said since it last started."""
 MARKER = "stage.json"
 """The file whose presence says that a stage is done."""
 SHIPPED_RECIPES = Path(__file__).parents[1] / "recipes"
@@ -37,7 +43,7 @@ class Done:
 
 
 class Project:
-    """The folder that every command works in."""
+    """The folder that every command works in; used as a context it ends the engine that samples, if one has started."""
 
     def __init__(self, directory: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
         self.directory = directory
@@ -47,6 +53,18 @@ class Project:
         self.kept: dict[str, Manifest] = {}
         self._places: dict[str, str] = {}
         """Place in the project → content hash of what lies there."""
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    @cached_property
+    def generate(self) -> Generate:
+        """What samples responses: one engine for all that the command does, started when it first samples."""
+        return self._resources.enter_context(open_engine(self.recipe.generation, self.directory / ENGINE_LOG))
 
     @property
     def data(self) -> Path:

@@ -1,10 +1,11 @@
 """The recipe: one typed tree for a whole project."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from preceptor.config import BaseConfig
+from preceptor.generation.config import EngineConfig, NativeConfig
 from preceptor.pipeline.labels import LabelsConfig
 from preceptor.prompts.config import BuildConfig
 from preceptor.records import Sampling
@@ -70,6 +71,8 @@ class Recipe(BaseConfig):
     """Sizes of the prompt sets."""
     labels: LabelsConfig = LabelsConfig()
     """Labelers and labels."""
+    generation: EngineConfig = NativeConfig()
+    """What samples responses, wherever any are sampled; `generation: vllm` is short for `generation: {type: vllm}`."""
     candidates: Sampling = Sampling()
     """How the responses that labelers rank are drawn."""
     sft: SFTConfig = SFTConfig()
@@ -80,6 +83,11 @@ class Recipe(BaseConfig):
     """Policies to train against the reward model, by name. The last one is shipped and samples the next round."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """Final comparison."""
+
+    @field_validator("generation", mode="before")
+    @classmethod
+    def _type_alone(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _policies_have_their_own_names(self) -> "Recipe":

@@ -10,7 +10,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from pydantic import BaseModel
 
 from preceptor.errors import UserError
-from preceptor.generation.native import generate
+from preceptor.generation.base import Generate
 from preceptor.models.load import load_policy, load_reward_model, new_reward_model
 from preceptor.models.policy import Policy
 from preceptor.models.precision import autocast
@@ -120,7 +120,8 @@ def candidates_stage(
         for part, (policy_name, path) in enumerate(policies.items()):
             share = num // len(policies) + (part < num % len(policies))
             rows = [prompt for prompt in prompts.rows for _ in range(share)]
-            sampled = respond(load_policy(path), policy_name, rows, recipe.candidates, recipe.seed, label=name)
+            policy = load_policy(path)
+            sampled = respond(project.generate, policy, policy_name, rows, recipe.candidates, recipe.seed, label=name)
             for prompt, response in zip(rows, sampled, strict=True):
                 place = len(responses[prompt.id])
                 responses[prompt.id].append(response.model_copy(update={"id": f"{prompt.id}-{place}"}))
@@ -131,11 +132,13 @@ def candidates_stage(
         write_artifact(directory / "candidates", rows, "candidates", parents=parents)
         return {"num_prompts": len(rows), "responses_per_prompt": num}
 
-    done = project.stage(name, [dump(recipe.candidates), num, list(policies), prefix], parents, make)
+    key = [dump(recipe.candidates), recipe.generation.type, num, list(policies), prefix]
+    done = project.stage(name, key, parents, make)
     return read_artifact(done.path / "candidates", Candidates)
 
 
 def respond(
+    generate: Generate,
     policy: Policy,
     name: str,
     prompts: Sequence[Prompt],
@@ -212,8 +215,12 @@ def rl_stage(
         reward = load_reward_model(reward_model)
         reference = None if config.lora.rank else load_policy(sft)
         actors = Actors(load_policy(sft), reference, reward, copy.deepcopy(reward))
-        facts = train_rl(config, run, actors, prompts.rows, pretraining=documents.rows, evaluate=evaluate, label=kind)
+        facts = train_rl(
+            config, run, actors, prompts.rows, pretraining=documents.rows, evaluate=evaluate, generate=project.generate,
+            label=kind,
+        )  # fmt: skip
+        facts = {**facts, "generation": project.recipe.generation.type}
         save_policy(actors.policy, directory / "model", run.lineage(name, kind, facts, forced))
         return finished(run, {**facts, "forced": forced}, directory / "model")
 
-    return project.stage(name, [dump(config), forced], parents, make)
+    return project.stage(name, [dump(config), project.recipe.generation.type, forced], parents, make)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from preceptor.generation.base import Generate
+from preceptor.generation.native import generate as generate_natively
 from preceptor.models.adapters import merge_adapters
 from preceptor.models.forward import set_recompute
 from preceptor.models.policy import Policy
@@ -37,6 +39,7 @@ def train_rl(
     *,
     pretraining: Sequence[Document] = (),
     evaluate: Evaluate | None = None,
+    generate: Generate = generate_natively,
     label: str = "RL",
 ) -> Mapping[str, Any]:
     """Make the policy score higher without leaving its reference; the policy ends with its averaged weights.
@@ -53,7 +56,7 @@ def train_rl(
     mix = PretrainingMix(config.pretraining, pretraining, actors.policy, run.seed)
     for step in run.steps(config.num_steps, state, label=label):
         # 1. sample
-        rollout = sample(config, actors.policy, order.take(prompts, step, config.batch_size), run, step)
+        rollout = sample(config, actors.policy, order.take(prompts, step, config.batch_size), run, step, generate)
         # 2. judge   3. price the drift from the reference
         rollout = rollout.add(
             scores_B=in_parts(config, rollout, actors.reward_model.rollout_scores),

@@ -82,6 +82,8 @@ class RLConfig(BaseConfig):
             raise ValueError(
                 "RL samples from the plain distribution: top_k 0, top_p 1, temperature > 0; else the KL is wrong"
             )
+        if self.sampling.stop:
+            raise ValueError("RL learns when to end a response: sampling.stop stays empty")
         if self.sampling.temperature != self.algorithm.temperature:
             raise ValueError(
                 "algorithm.temperature must equal sampling.temperature; else no ratio is 1 and the KL is noise"

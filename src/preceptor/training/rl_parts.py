@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from preceptor.errors import UserError
-from preceptor.generation.native import generate
+from preceptor.generation.base import Generate
 from preceptor.models.adapters import AdapterReference, add_adapters
 from preceptor.models.forward import set_recompute
 from preceptor.models.heads import RewardModel
@@ -119,7 +119,9 @@ def algorithm_parts(algorithm: Algorithm) -> dict[str, torch.nn.Module]:
     return {name: module for name, module in parts.items() if module is not None}
 
 
-def sample(config: RLConfig, policy: Policy, prompts: Sequence[Prompt], run: Run, step: int) -> Rollout:
+def sample(
+    config: RLConfig, policy: Policy, prompts: Sequence[Prompt], run: Run, step: int, generate: Generate
+) -> Rollout:
     """Draw one response per prompt.
 
     Raises:
