@@ -16,7 +16,7 @@ check: install
 
 # Writes the pages that are made from the code; a test compares them with it.
 docs: install
-	$(BIN)/python docs/make.py
+	$(BIN)/python -m docs.make
 
 # Takes the pictures of the labelling room anew.
 screenshots: install browser

@@ -1,4 +1,7 @@
-"""Writes what is made from the code: `config.md`, `records.md`, the tables of `simulation.md`. Run by `make docs`."""
+"""Writes what is made from the code: `config.md`, `records.md`, the tables of `simulation.md` and `performance.md`.
+
+Run by `make docs`.
+"""
 
 import inspect
 import json
@@ -6,6 +9,7 @@ import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -13,6 +17,10 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from benchmarks.speed import results as speed
+from benchmarks.speed.picture import picture
+from benchmarks.speed.table import TABLES as SPEED_TABLES
+from benchmarks.speed.table import limits_line, lines
 from preceptor.config import BaseConfig
 from preceptor.evals import EVALUATIONS, AccuracyConfig
 from preceptor.importers import SplitConfig
@@ -98,11 +106,18 @@ def main() -> None:
     """Write every generated page."""
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8")
+    if results := speed.read():
+        (DOCS / "performance.svg").write_text(picture(results), encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
-    return {"config.md": config_page(), "records.md": records_page(), "simulation.md": simulation_page()}
+    return {
+        "config.md": config_page(),
+        "records.md": records_page(),
+        "simulation.md": filled("simulation.md", WORLD),
+        "performance.md": filled("performance.md", SPEED),
+    }
 
 
 def config_page() -> str:
@@ -148,14 +163,14 @@ def records_page() -> str:
     return "\n".join(parts)
 
 
-def simulation_page() -> str:
-    """The page as it is written, with its tables made anew."""
-    text = (DOCS / "simulation.md").read_text(encoding="utf-8")
-    for name, made in WORLD.items():
+def filled(page: str, blocks: Mapping[str, Callable[[], str]]) -> str:
+    """A page as it is written, with its tables made anew."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for name, made in blocks.items():
         block = f"<!-- made: {name} -->\n\n{made()}\n\n<!-- /made -->"
         text, count = re.subn(rf"<!-- made: {name} -->.*?<!-- /made -->", lambda _, b=block: b, text, flags=re.DOTALL)
         if count != 1:
-            raise ValueError(f"simulation.md needs one place for '{name}', it has {count}")
+            raise ValueError(f"{page} needs one place for '{name}', it has {count}")
     return text
 
 
@@ -218,6 +233,36 @@ WORLD: dict[str, Callable[[], str]] = {
     "agreement": agreement_table, "pages": pages_table,
 }  # fmt: skip
 """Place in simulation.md → what stands there."""
+
+
+def speed_table(kind: str) -> str:
+    """One table of `benchmarks/results/speed.json`."""
+    head, cells = SPEED_TABLES[kind]
+    return lines_of(", ".join(head), lines(speed.read().get(kind, {}).values(), cells))
+
+
+def speed_origin() -> str:
+    """What the figures of the benchmark depend on."""
+    if not (results := speed.read()):
+        return "Nothing is measured yet."
+    hardware = results["hardware"]
+    flags = ", ".join(hardware["flags"])
+    return (
+        f"{hardware['cpu']} ({hardware['family']}; {flags}), {results['num_threads']} threads, "
+        f"{hardware['memory_gib']} GiB, {', '.join(f'{name} {one}' for name, one in results['versions'].items())}. "
+        f"Peers: {', '.join(results['peers'])}. {limits_line(results['limits'])}"
+    )
+
+
+def speed_picture() -> str:
+    """The picture that `main` draws."""
+    return "![Where the time of a step goes](performance.svg)" if speed.read() else "Nothing is measured yet."
+
+
+SPEED: dict[str, Callable[[], str]] = {
+    "origin": speed_origin, "picture": speed_picture, **{kind: partial(speed_table, kind) for kind in SPEED_TABLES},
+}  # fmt: skip
+"""Place in performance.md → what stands there."""
 
 
 def pretraining_config() -> type[BaseConfig]:

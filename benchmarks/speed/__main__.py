@@ -6,62 +6,39 @@ implementation. With `--only`, what is measured takes its place in the results t
 
 import argparse
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from benchmarks.speed.measuring import measure
 from benchmarks.speed.pairing import MAX_FOREIGN
-from benchmarks.speed.results import RESULTS, made_by, merged, read, write
-from benchmarks.speed.rows import rows
-from benchmarks.speed.table import lines, show
-from benchmarks.speed.worker import ROOT, Side, Worker
+from benchmarks.speed.parts import parts, run
+from benchmarks.speed.results import RESULTS, read, write
+from benchmarks.speed.table import show
 
 
 def main() -> int:
-    """Measure, write it down, and print the table."""
+    """Measure, write it down after each part, and print the tables."""
     options = parsed()
-    console = Console()
-    names = [name for name in rows() if is_wanted(name, options.only)]
-    results = run(
-        names, options.pairs, options.threads, console, max_foreign=float("inf") if options.any_load else MAX_FOREIGN
-    )
-    write(options.results, merged(read(options.results), results) if options.only else results)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    max_foreign = float("inf") if options.any_load else MAX_FOREIGN
+    wanted = [
+        part
+        for part in parts(options.pairs, options.threads, max_foreign)
+        if not options.only or part.name.startswith(tuple(options.only))
+    ]
+    before = read(options.results) if options.only else {}
+    for results in run(wanted, options.threads, before, console):
+        write(options.results, results)
     show(results, console)
-    return 1 if any("failed" in row for row in results["rows"].values()) else 0
-
-
-def run(
-    names: Sequence[str], num_pairs: int, num_threads: int, console: Console, *, max_foreign: float = MAX_FOREIGN
-) -> dict[str, Any]:
-    """Measure the limits of the machine, then these rows."""
-    subprocess.run((sys.executable, "-m", "benchmarks.speed.models"), check=True, cwd=ROOT)
-    origin = made_by(num_threads)
-    with Worker(Side("limits"), num_threads) as worker:
-        limits = worker.turn()["limits"]
-    results: dict[str, Any] = origin | {"limits": limits, "rows": {}}
-    for name in names:
-        found = measure(rows()[name], num_pairs, num_threads, max_foreign, limits["peak_flops_per_s"]["bf16"])
-        results["rows"][name] = found | {key: origin[key] for key in ("commit", "made_on")}
-        for cells in lines(found):
-            console.print(name, *cells[2:], sep="  ")
-    return results
-
-
-def is_wanted(name: str, only: list[str]) -> bool:
-    """Whether a row or part is among those asked for: by its name or by how that begins."""
-    return not only or any(name.startswith(wanted) for wanted in only)
+    return 1 if any("failed" in results[part.kind][part.name] for part in wanted) else 0
 
 
 def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.speed", description=__doc__)
-    names = f"of {', '.join(rows())}; or how they begin"
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help=names)
+    names = ", ".join(part.name for part in parts(1, 1, 0.0))
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of {names}; or how they begin")
     parser.add_argument("--pairs", type=int, default=5, help="undisturbed rounds of each row")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--any-load", action="store_true", help="keep disturbed rounds, too: to try things out")

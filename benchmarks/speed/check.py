@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.speed.__main__ import run
+from benchmarks.speed.pairing import MAX_FOREIGN
+from benchmarks.speed.parts import parts, run
 from benchmarks.speed.results import RESULTS, hardware, read
 from benchmarks.speed.rows import MORE_IS_BETTER, rows
 
@@ -20,10 +21,15 @@ def main() -> int:
     """Measure, compare, and name what is worse."""
     console = Console()
     baseline = read(RESULTS)
+    if not baseline:
+        console.print(f"There is nothing to compare with: `make bench` writes {RESULTS.name}.")
+        return 2
     if baseline.get("hardware") != hardware():
         console.print("The committed figures are of other hardware: ratios are compared nevertheless.")
-    names = [name for name, row in rows().items() if row.is_quick]
-    present = run(names, NUM_PAIRS, baseline.get("num_threads", os.cpu_count()), console)
+    num_threads = baseline.get("num_threads", os.cpu_count())
+    quick = [name for name, row in rows().items() if row.is_quick]
+    wanted = [part for part in parts(NUM_PAIRS, num_threads, MAX_FOREIGN) if part.name in quick]
+    *_, present = run(wanted, num_threads, {}, console)
     worse = list(losses(baseline.get("rows", {}), present["rows"]))
     for line in worse:
         console.print(line)

@@ -15,7 +15,6 @@ from benchmarks.speed.worker import Side, Worker
 
 NUM_TURNS = 3
 """After one to warm up."""
-LARGEST_EXPONENT = 1.1
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,9 @@ COSTS = {
 }
 
 
-def grown(cost: Cost, num_threads: int) -> dict[str, Any]:
-    """Seconds and memory at each amount, and their exponents."""
+def grown(name: str, num_threads: int, _: Mapping[str, Any]) -> dict[str, Any]:
+    """Seconds and memory of a cost at each amount, and their exponents."""
+    cost = COSTS[name]
     points = [point(cost.side(amount), num_threads) for amount in cost.amounts]
     seconds, mib = zip(*points, strict=True)
     return {

@@ -1,5 +1,6 @@
 """Peak memory of each stage of the small model beside a plain implementation's, each in a process of its own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.speed.worker import Side, Worker
@@ -14,7 +15,7 @@ STAGES = {
 """Name → title and our side of a stage."""
 
 
-def memory(stage: str, num_threads: int) -> dict[str, Any]:
+def memory(stage: str, num_threads: int, _: Mapping[str, Any]) -> dict[str, Any]:
     """Peaks of both, and ours as a share of the plain one's."""
     title, side = STAGES[stage]
     ours = peak_mib(side, num_threads)

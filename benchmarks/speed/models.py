@@ -50,15 +50,16 @@ def ending_model(config: LlamaConfig) -> LlamaForCausalLM:
     """A language model whose responses end by themselves, at the same rate everywhere."""
     model = LlamaForCausalLM(config)
     for layer in model.model.layers:
+        layer.self_attn.o_proj.weight *= 0.1  # else states shrink along the text, as attention averages over more
         layer.self_attn.o_proj.weight[0] = 0
         layer.mlp.down_proj.weight[0] = 0
     embeddings = model.get_input_embeddings().weight
     embeddings[:, 0] = embeddings.std()
     tokens = torch.randint(FIRST_WORD, config.vocab_size, (64, 64))
-    constant = float(model.model(tokens).last_hidden_state[..., 0].mean())
-    odds = END_SHARE / (1 - END_SHARE) * config.vocab_size
     embeddings[END] = 0
-    embeddings[END, 0] = embeddings[PAD, 0] + math.log(odds) / constant
+    others = model(tokens).logits.logsumexp(-1).mean()
+    constant = model.model(tokens).last_hidden_state[..., 0].mean()
+    embeddings[END, 0] = (others + math.log(END_SHARE / (1 - END_SHARE))) / constant
     return model
 
 

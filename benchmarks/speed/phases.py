@@ -21,7 +21,7 @@ def phases(size: str, num_threads: int, limits: Mapping[str, Any]) -> dict[str, 
         "reward-model step, K = 4": Side("ours.reward_model", options={"size": size, "num_responses": 4}),
     }
     stages = {name: shares(warm_turn(side, num_threads), limits) for name, side in sides.items()}
-    return stages | {"generation": generation(size, num_threads, limits)}
+    return {"size": size, "stages": stages | {"generation": generation(size, num_threads, limits)}}
 
 
 def generation(size: str, num_threads: int, limits: Mapping[str, Any]) -> dict[str, Any]:

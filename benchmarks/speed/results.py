@@ -55,12 +55,6 @@ def write(path: Path, results: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(rounded(results), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The old results with the rows of the new in their places; each row says which code and machine it is of."""
-    parts = {part: {**old.get(part, {}), **new.get(part, {})} for part in ("rows", "costs", "phases", "memory")}
-    return {**old, **new, **{part: found for part, found in parts.items() if found}}
-
-
 def rounded(value: Any) -> Any:
     """Numbers with four digits that count."""
     if isinstance(value, float):

@@ -76,13 +76,14 @@ def group_rows() -> dict[str, Row]:
     """Eight responses to a prompt, four updates on each rollout."""
     about = "TRL stops at the tokenizer's end token, here `<unk>`: about 3 % of its responses are shorter."
     return {
-        f"reinforce-tiny-{peer}": Row(
+        f"reinforce-tiny-{peer}-{name}": Row(
             title="REINFORCE step, 8 samples a prompt, tiny", goals=speed(5), differences=about,
             ours=Side("ours.rl", options={"size": "tiny", "algorithm": "reinforce"}),
-            peer=Side("peers.trl_group", "trl", {"size": "tiny", "trainer": peer}),
-            peer_title=f"TRL {peer.upper()}, fp32",
+            peer=Side("peers.trl_group", "trl", {"size": "tiny", "trainer": peer, "bf16": name == "bf16"}),
+            peer_title=f"TRL {peer.upper()}, {TRL_TYPES[name]}",
         )
         for peer in ("grpo", "rloo")
+        for name in TRL_TYPES
     }  # fmt: skip
 
 
@@ -105,7 +106,8 @@ def sft_rows() -> dict[str, Row]:
         f"sft-tiny-{name}": Row(
             title="SFT, lengths lognormal, tiny", goals=speed(goal), is_quick=name == "fp32",
             ours=Side("ours.sft", options={"size": "tiny", "lengths": "lognormal"}),
-            peer=Side("peers.trl_sft", "trl", {"size": "tiny", "bf16": name == "bf16"}), peer_title=f"TRL SFT, {name}",
+            peer=Side("peers.trl_sft", "trl", {"size": "tiny", "bf16": name == "bf16"}),
+            peer_title=f"TRL SFT, {TRL_TYPES[name]}",
         )
         for name, goal in (("fp32", 6), ("bf16", 4))
     }  # fmt: skip
@@ -152,4 +154,6 @@ def own_rows() -> dict[str, Row]:
     }  # fmt: skip
 
 
+TRL_TYPES = {"fp32": "fp32", "bf16": "bf16 (its default)"}
+"""Of TRL 1.16; its PPO of 1.12 knows fp32 only."""
 SHORT = {"float32": "fp32", "bfloat16": "bf16"}

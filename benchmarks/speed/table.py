@@ -1,6 +1,6 @@
-"""The goals' table for the terminal."""
+"""Results as tables: the cells, and how the terminal shows them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -8,62 +8,114 @@ from rich.table import Table
 
 from benchmarks.speed.rows import MORE_IS_BETTER
 
-SIGN = {True: "yes", False: "no", None: "–"}
+Cells = tuple[str, ...]
+Found = Mapping[str, Any]
+"""What is known of one part."""
+
+MET = {True: "yes", False: "no", None: "–"}
 
 
-def show(results: Mapping[str, Any], console: Console) -> None:
-    """Print all rows, and the limits of the machine below them."""
-    table = Table(
-        "work", "beside", "goal", "here", "95 % interval", "met", "ours", "theirs", "pairs", box=None, pad_edge=False
-    )
-    for row in results.get("rows", {}).values():
-        for cells in lines(row):
-            table.add_row(*cells)
-    console.print(table)
-    for name, row in results.get("rows", {}).items():
-        if "failed" in row:
-            console.print(f"{name}: {row['failed']}")
-    if "limits" in results:
-        console.print(limits_line(results["limits"]))
+def show(results: Found, console: Console) -> None:
+    """Print all tables, and what the machine does at most."""
+    for kind, (head, cells) in TABLES.items():
+        if kind in results:
+            table = Table(*head, box=None, pad_edge=False, header_style="bold")
+            for line in lines(results[kind].values(), cells):
+                table.add_row(*line)
+            console.print(table, "")
+    for name, found in ((name, found) for kind in TABLES for name, found in results.get(kind, {}).items()):
+        if "failed" in found:
+            console.print(f"{name}: {found['failed']}")
+    console.print(limits_line(results["limits"]))
 
 
-def lines(row: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Cells of one row: one line for each goal."""
+def lines(parts: Sequence[Found], cells: Callable[[Found], Iterator[Cells]]) -> Iterator[Cells]:
+    """The lines of all parts that have figures, or goals that have none."""
+    for found in parts:
+        if "failed" not in found or "goals" in found:
+            yield from cells(found)
+
+
+def row_cells(row: Found) -> Iterator[Cells]:
+    """One line for each goal."""
     sides = row.get("sides", {})
-    times = [duration(sides[side]["seconds"]) if side in sides else "–" for side in ("ours", "theirs")]
     dropped = f" ({row['num_dropped']} dropped)" if row.get("num_dropped") else ""
-    pairs = f"{row.get('num_rounds', 0)}{dropped}"
     for goal in row["goals"]:
-        found = row.get("measures", {}).get(goal["measure"])
-        times_here = times
-        if goal["measure"] == "memory" and found:
-            times_here = [f"{sides[side]['peak_mib']} MiB" for side in ("ours", "theirs")]
-        value = "–" if found is None else amount(goal["measure"], found["value"])
-        between = "–" if found is None or found["low"] is None else between_words(goal["measure"], found)
-        sign = "≥" if goal["measure"] in MORE_IS_BETTER else "≤"
-        bound = f"{sign} {amount(goal['measure'], goal['bound'])}"
-        title = f"{row['title']}: memory" if goal["measure"] == "memory" else row["title"]
-        yield (title, row["peer"] or "–", bound, value, between, SIGN[goal["is_met"]], *times_here, pairs)
+        measure, found = goal["measure"], row.get("measures", {}).get(goal["measure"])
+        show_cost = memory_cost if measure == "memory" else time_cost
+        costs = [show_cost(sides[side]) if side in sides else "–" for side in ("ours", "theirs")]
+        yield (
+            f"{row['title']}: memory" if measure == "memory" else row["title"],
+            row["peer"] or "–",
+            f"{'≥' if measure in MORE_IS_BETTER else '≤'} {amount(measure, goal['bound'])}",
+            "–" if found is None else amount(measure, found["value"]),
+            "–" if found is None or found["low"] is None else between(measure, found),
+            MET[goal["is_met"]],
+            *costs,
+            f"{row.get('num_rounds', 0)}{dropped}",
+        )
+
+
+def cost_cells(cost: Found) -> Iterator[Cells]:
+    """Exponents, and the ends of the range."""
+    amounts, seconds, mib = ([cost[name][0], cost[name][-1]] for name in ("amounts", "seconds", "mib"))
+    yield (
+        cost["title"],
+        " → ".join(map(str, amounts)),
+        " → ".join(f"{one:.2f} s" for one in seconds),
+        f"{cost['exponents']['seconds']:.2f}",
+        " → ".join(f"{one:.0f} MiB" for one in mib),
+        f"{cost['exponents']['mib']:.2f}",
+    )
+
+
+def phase_cells(size: Found) -> Iterator[Cells]:
+    """One line for each phase of each stage."""
+    for stage, phases in size["stages"].items():
+        for phase, found in phases.items():
+            bound = f"{found['bound_seconds']:.3f} s"
+            yield (size["size"], stage, phase, f"{found['seconds']:.3f} s", bound, f"{100 * found['share']:.0f} %")
+
+
+def memory_cells(stage: Found) -> Iterator[Cells]:
+    """One line."""
+    yield (stage["title"], f"{stage['ours_mib']:.0f} MiB", f"{stage['plain_mib']:.0f} MiB", f"{stage['ratio']:.2f}")
+
+
+TABLES: Mapping[str, tuple[Cells, Callable[[Found], Iterator[Cells]]]] = {
+    "rows": (("work", "beside", "goal", "here", "95 % interval", "met", "ours", "theirs", "rounds"), row_cells),
+    "costs": (("what doubles", "from – to", "time", "exponent", "memory", "exponent"), cost_cells),
+    "phases": (("model", "stage", "phase", "time", "bound", "share of it"), phase_cells),
+    "memory": (("stage of the small model", "ours", "plain", "ratio"), memory_cells),
+}
+"""Kind of part → the head of its table, and its cells."""
 
 
 def amount(measure: str, value: float) -> str:
     """A value of a measure with its unit."""
     if measure == "mfu":
         return f"{100 * value:.0f} %"
-    return f"{value:.2f} s" if measure == "seconds" else f"{value:.2g}×" if value < 1 else f"{value:.1f}×"
+    if measure == "seconds":
+        return f"{value:.2f} s"
+    return f"{value:.2f}×" if value < 2 else f"{value:.1f}×"
 
 
-def between_words(measure: str, found: Mapping[str, float]) -> str:
+def between(measure: str, found: Mapping[str, float]) -> str:
     """An interval."""
     return f"{amount(measure, found['low'])} – {amount(measure, found['high'])}"
 
 
-def duration(seconds: float) -> str:
-    """Seconds, in milliseconds where they are few."""
-    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"
+def time_cost(side: Found) -> str:
+    """A side's median time."""
+    return f"{side['seconds']:.2f} s"
 
 
-def limits_line(limits: Mapping[str, Any]) -> str:
+def memory_cost(side: Found) -> str:
+    """A side's peak."""
+    return f"{side['peak_mib']} MiB"
+
+
+def limits_line(limits: Found) -> str:
     """What the machine does at most."""
     peaks = ", ".join(f"{name} {flops / 1e9:.0f} GFLOP/s" for name, flops in limits["peak_flops_per_s"].items())
     reads = ", ".join(f"{size} {rate / 1e9:.0f} GB/s" for size, rate in limits["bytes_per_s"].items())

@@ -5,15 +5,15 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.speed.environments import path_of, python_of
+from benchmarks.speed.environments import ROOT, path_of, python_of
 from benchmarks.speed.work import BUILD
 
-ROOT = Path(__file__).parents[2]
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 60.0
 """How long a side may take to end."""
@@ -60,20 +60,15 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._end()
 
     def turn(self, num_units: int = 1) -> dict[str, Any]:
         """Do the work that many times. `seconds` are of one; `foreign` is the share of a core that others took."""
         assert self._process.stdin is not None
         start, busy, own = time.perf_counter(), busy_seconds(), session_seconds(self._process.pid)
-        self._process.stdin.write(f"{num_units}\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # that it has ended is seen where nothing is heard
+            self._process.stdin.write(f"{num_units}\n")
+            self._process.stdin.flush()
         said = self._hear()
         elapsed = time.perf_counter() - start
         foreign = (busy_seconds() - busy) - (session_seconds(self._process.pid) - own)
@@ -84,10 +79,19 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self._process.wait()
+            self._end()
             said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            raise WorkerFailed(f"{self._side.module}: {said[-1] if said else 'said nothing'} (see {self._log})")
+            last = said[-1] if said else "said nothing"
+            raise WorkerFailed(f"{self._side.module}: {last} (see {self._log.relative_to(ROOT)})")
         return dict(json.loads(line))
+
+    def _end(self) -> None:
+        """There are no more turns; a side that does not end by itself is ended."""
+        try:
+            self._process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
 
 
 def busy_seconds() -> float:

@@ -25,7 +25,7 @@ def main() -> None:
     trainer, settings = {"grpo": (trl.GRPOTrainer, trl.GRPOConfig), "rloo": (trl.RLOOTrainer, trl.RLOOConfig)}[name]
     asked = [text(row) for turn in range(NUM_TURNS) for row in prompts(size, BATCH_SIZE // NUM_SAMPLES, turn)]
     config = settings(
-        output_dir=str(BUILD / "scratch"), use_cpu=True, bf16=False, max_steps=NUM_TURNS * NUM_UPDATES,
+        output_dir=str(BUILD / "scratch"), use_cpu=True, bf16=turns.options["bf16"], max_steps=NUM_TURNS * NUM_UPDATES,
         per_device_train_batch_size=BATCH_SIZE, gradient_accumulation_steps=1, num_generations=NUM_SAMPLES,
         max_completion_length=RESPONSE, num_iterations=NUM_UPDATES, beta=0.05, temperature=1.0, top_k=0,
         report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True, gradient_checkpointing=False,
