@@ -12,7 +12,7 @@ from preceptor.generation.base import Room, Sampled
 from preceptor.generation.cache import has_plain_layers
 from preceptor.generation.native import generate
 from preceptor.generation.plain import LockstepDecoder, SlotDecoder
-from preceptor.models.adapters import LoRAConfig, add_adapters
+from preceptor.models.adapters import LoRAConfig, adapters_off, add_adapters
 from preceptor.models.policy import Policy
 from preceptor.records import Sampling
 from preceptor.text.batches import rollout_from
@@ -153,6 +153,8 @@ def test_adapters_are_in_the_copy_of_the_weights(monkeypatch: pytest.MonkeyPatch
     adapted = sample(policy, monkeypatch, fused.FusedDecoder, 7)
     assert_same(adapted, sample(policy, monkeypatch, SlotDecoder, 7))
     assert [one.tokens for one in adapted] != [one.tokens for one in without]
+    with adapters_off(policy):
+        assert_same(sample(policy, monkeypatch, fused.FusedDecoder, 7), without)
 
 
 class Counting:

@@ -97,11 +97,11 @@ def is_adapted(layer: nn.Module) -> bool:
 
 
 def merged_weight(layer: Any) -> Tensor:
-    """A linear layer's weight with its adapter added; the weight itself where it has none."""
+    """A linear layer's weight with its adapter added; the weight itself where it has none, or it is off."""
     if not is_adapted(layer):
         return layer.weight
     weight = layer.get_base_layer().weight
-    for adapter in layer.active_adapters:
+    for adapter in () if layer.disable_adapters else layer.active_adapters:
         weight = weight + layer.get_delta_weight(adapter)
     return weight
 

@@ -8,7 +8,7 @@
 #include <vector>
 #include "scalar.h"
 
-static const int64_t LANES = 16;
+static const int64_t LANES = 16, LINE = 64 / sizeof(T);
 typedef float lanes __attribute__((vector_size(64)));
 typedef uint16_t narrow __attribute__((vector_size(32)));
 typedef uint32_t wide __attribute__((vector_size(64)));
@@ -34,10 +34,12 @@ static inline void put_key(T *keys, const T *key, int64_t place, int64_t W, int6
     for (int64_t w = 0; w < W; w++) block[w * LANES] = key[w];
 }
 
-// scores[place] = q · key for all places of the blocks that hold the first `num`.
-static inline void put_scores(const float *q, const T *keys, float *scores, int64_t num, int64_t P) {
+// scores[place] = q · key for all places of the blocks that hold the first `num`. What the next item reads is asked for
+// meanwhile: all rows' keys and values fit into no cache, and each run of them ends before a processor foresees it.
+static inline void put_scores(const float *q, const T *keys, const T *next, float *scores, int64_t num, int64_t P) {
     for (int64_t start = 0; start < num; start += LANES) {
         const T *key = keys + start * P;
+        for (int64_t i = 0; i < LANES * P; i += LINE) __builtin_prefetch(next + start * P + i);
         lanes a = {}, b = {}, c = {}, d = {};  // four sums, so that no addition waits for the one before
         for (int64_t w = 0; w < P; w += 4) {
             a += q[w] * load_lanes(key + w * LANES);
@@ -50,15 +52,22 @@ static inline void put_scores(const float *q, const T *keys, float *scores, int6
     }
 }
 
-// N vectors of Σ p · value over two shelves, written as numbers times `scale`.
+// N vectors of Σ p · value over the places of a shelf, added to sums.
 template <int N>
-static inline void put_mix(const float *p, const T *values, int64_t num, const float *own_p, const T *own_values,
-                           int64_t own_num, int64_t P, float scale, float *out) {
-    lanes sum[N] = {};
-    for (int64_t j = 0; j < num; j++)
+static inline void add_mix(lanes *sum, const float *p, const T *values, const T *next, int64_t num, int64_t P) {
+    for (int64_t j = 0; j < num; j++) {
+        for (int64_t i = 0; i < N * LANES; i += LINE) __builtin_prefetch(next + j * P + i);
         for (int n = 0; n < N; n++) sum[n] += p[j] * load_lanes(values + j * P + n * LANES);
-    for (int64_t j = 0; j < own_num; j++)
-        for (int n = 0; n < N; n++) sum[n] += own_p[j] * load_lanes(own_values + j * P + n * LANES);
+    }
+}
+
+// N vectors of Σ p · value over a row's two shelves, given each with the next item's.
+template <int N>
+static inline void put_mix(const float *p, const float *own_p, const T *const *values, int64_t num, int64_t own_num,
+                           int64_t P, float scale, float *out) {
+    lanes sum[N] = {};
+    add_mix<N>(sum, p, values[0], values[1], num, P);
+    add_mix<N>(sum, own_p, values[2], values[3], own_num, P);
     for (int n = 0; n < N; n++) {
         sum[n] *= scale;
         memcpy(out + n * LANES, &sum[n], sizeof(sum[n]));
@@ -155,6 +164,9 @@ void attend(const T *projected, const int64_t *slot, const int64_t *home, const 
         scratch.assign(2 * P + prompt_S + own_S, 0.0f);
         float *q = scratch.data(), *out = q + P, *scores = out + P, *own_scores = scores + prompt_S;
 
+        int64_t next = item + 1 < A * G ? item + 1 : item, s2 = slot[next / G];
+        int64_t before2 = shelf(home[s2], next % G, G, prompt_S, P), here2 = shelf(s2, next % G, G, own_S, P);
+
         turn(row + (H + g) * W, k_weight, eps, cos_a, sin_a, q, W);
         T *block = own_keys + here + own / LANES * LANES * P + own % LANES;
         for (int64_t w = 0; w < W; w++) store(block[w * LANES], q[w]);
@@ -162,17 +174,19 @@ void attend(const T *projected, const int64_t *slot, const int64_t *home, const 
 
         for (int64_t h = g * share; h < (g + 1) * share; h++) {
             turn(row + h * W, q_weight, eps, cos_a, sin_a, q, W);
-            put_scores(q, prompt_keys + before, scores, read, P);
-            put_scores(q, own_keys + here, own_scores, own + 1, P);
+            put_scores(q, prompt_keys + before, prompt_keys + before2, scores, read, P);
+            put_scores(q, own_keys + here, own_keys + here2, own_scores, own + 1, P);
             float highest = highest_of(own_scores, own + 1, highest_of(scores, read, -INFINITY));
             float total = exponentiate(scores, read, highest, scale) + exponentiate(own_scores, own + 1, highest, scale);
-            int64_t w = 0;
-            for (; w + 4 * LANES <= P; w += 4 * LANES)
-                put_mix<4>(scores, prompt_values + before + w, read, own_scores, own_values + here + w, own + 1, P,
-                           1 / total, out + w);
-            for (; w < P; w += LANES)
-                put_mix<1>(scores, prompt_values + before + w, read, own_scores, own_values + here + w, own + 1, P,
-                           1 / total, out + w);
+            for (int64_t w = 0; w < P; w += 4 * LANES) {
+                const int64_t rest = (P - w) / LANES;
+                const T *values[] = {prompt_values + before + w, prompt_values + before2 + w, own_values + here + w,
+                                     own_values + here2 + w};
+                rest >= 4 ? put_mix<4>(scores, own_scores, values, read, own + 1, P, 1 / total, out + w)
+                : rest == 3 ? put_mix<3>(scores, own_scores, values, read, own + 1, P, 1 / total, out + w)
+                : rest == 2 ? put_mix<2>(scores, own_scores, values, read, own + 1, P, 1 / total, out + w)
+                : put_mix<1>(scores, own_scores, values, read, own + 1, P, 1 / total, out + w);
+            }
             T *to = mixed + (a * H + h) * W;
             for (int64_t i = 0; i < W; i++) store(to[i], out[i]);
         }
