@@ -63,7 +63,7 @@ $(VLLM)/installed: constraints-vllm.txt
 	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
-# The same work by Preceptor and by its peers, whose environments it makes (4 GB): about an hour on two cores that do
+# The same work by Preceptor and by its peers, whose environments it makes (5 GB): an hour or more on two cores that do
 # nothing else. NAMES chooses rows: `make bench NAMES="ppo-tiny generate"`.
 bench: install
 	$(BIN)/python -m benchmarks.speed $(if $(NAMES),--only $(NAMES))

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from benchmarks.speed import results as speed
 from benchmarks.speed.picture import picture
+from benchmarks.speed.rows import differences
 from benchmarks.speed.table import TABLES as SPEED_TABLES
 from benchmarks.speed.table import limits_line, lines
 from preceptor.config import BaseConfig
@@ -254,13 +255,19 @@ def speed_origin() -> str:
     )
 
 
+def speed_differences() -> str:
+    """What is not equal on both sides."""
+    return lines_of("what differs, rows", ((what, ", ".join(names)) for what, names in differences().items()))
+
+
 def speed_picture() -> str:
     """The picture that `main` draws."""
     return "![Where the time of a step goes](performance.svg)" if speed.read() else "Nothing is measured yet."
 
 
 SPEED: dict[str, Callable[[], str]] = {
-    "origin": speed_origin, "picture": speed_picture, **{kind: partial(speed_table, kind) for kind in SPEED_TABLES},
+    "origin": speed_origin, "differences": speed_differences, "picture": speed_picture,
+    **{kind: partial(speed_table, kind) for kind in SPEED_TABLES},
 }  # fmt: skip
 """Place in performance.md → what stands there."""
 

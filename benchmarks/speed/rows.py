@@ -50,6 +50,15 @@ def rows() -> Mapping[str, Row]:
     return ppo_rows() | group_rows() | reward_model_rows() | sft_rows() | generation_rows() | own_rows()
 
 
+def differences() -> Mapping[str, list[str]]:
+    """What is known not to be equal, and the names of the rows that it is about."""
+    found: dict[str, list[str]] = {}
+    for name, row in rows().items():
+        if row.differences:
+            found.setdefault(row.differences, []).append(name)
+    return found
+
+
 def ppo_rows() -> dict[str, Row]:
     """PPO steps against TRL's, as it is shipped and with bf16 weights."""
     made = {}
