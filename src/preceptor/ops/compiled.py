@@ -74,7 +74,7 @@ def build(source: str, dtype: torch.dtype) -> Path | None:
         return None
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
-        print("no C++ compiler: plain torch is used, at about half the speed (install g++)", file=sys.stderr)
+        print("no C++ compiler: plain torch is used, which is slower (install g++)", file=sys.stderr)
         return None
     target = _cache() / f"{Path(source).stem}-{STORED[dtype]}-{_fingerprint(source, compiler)}.so"
     if not target.exists():

@@ -31,7 +31,7 @@ class RewardModelConfig(BaseConfig):
     """Passes over the rankings. More than one overfits (Ouyang et al. 2022, appendix C.2)."""
     batch_size: int = Field(default=64, ge=1)
     """Rankings (prompts with all their K responses) per optimiser step."""
-    micro_tokens: int = Field(default=8192, ge=1)
+    micro_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass, about; changes memory, not results."""
     max_tokens: int = Field(default=2048, ge=8)
     """Longest prompt + response; a ranking with a longer one loses that response, which is counted."""

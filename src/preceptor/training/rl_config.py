@@ -46,7 +46,7 @@ class RLConfig(BaseConfig):
     """Rollouts; the paper's 256k episodes are 500 rollouts of 512."""
     batch_size: int = Field(default=512, ge=1)
     """Episodes per rollout."""
-    micro_tokens: int = Field(default=8192, ge=1)
+    micro_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass, about; changes memory, not results."""
     sampling: Sampling = Sampling()
     """How responses are drawn; only the plain distribution gives a true KL, so top_p and top_k stay off."""

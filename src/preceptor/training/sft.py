@@ -39,7 +39,7 @@ class SFTConfig(BaseConfig):
     """Residual dropout while training (0.2 in the paper), where the architecture has it."""
     pretraining_share: float = Field(default=0.0, ge=0, lt=1)
     """Share of each batch that is pretraining text (0.1 in the paper for PPO's initial policy)."""
-    micro_tokens: int = Field(default=8192, ge=1)
+    micro_tokens: int = Field(default=4096, ge=1)
     """Tokens per forward pass, about; changes memory, not results."""
     recompute: bool = False
     """Keep only what enters each layer and compute the rest again in the backward pass: less memory, a third slower."""
