@@ -30,7 +30,7 @@ SMALLER = [
 
 
 FREE = [
-    "rl.ppo.kl.coef=0", "rl.ppo.optim.learning_rate=3e-3", "rl.ppo.batch_size=64", "rl.ppo.num_steps=24",
+    "rl.ppo.kl.coef=0", "rl.ppo.optim.learning_rate=1.8e-3", "rl.ppo.batch_size=64", "rl.ppo.num_steps=30",
     "rl.ppo.eval_every=3",
 ]  # fmt: skip
 """Nothing holds the policy to its reference, and it takes large steps."""
