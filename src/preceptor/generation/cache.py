@@ -54,7 +54,7 @@ class SlotLayer(DynamicLayer):
     def __init__(self, num_rows: int, num_places: int, dtype: torch.dtype | None) -> None:
         super().__init__()
         self._size, self._wanted = (num_rows, num_places), dtype
-        self._buffers: tuple[Tensor, Tensor] | None = None
+        self._buffers: tuple[Tensor, ...] = ()
         self._place_B, self._width = torch.zeros(0, dtype=torch.long), 0
 
     def keep(self, rows: Tensor, keys_BGLW: Tensor, values_BGLW: Tensor) -> None:
@@ -64,7 +64,7 @@ class SlotLayer(DynamicLayer):
 
     def copy(self, sources: Tensor, targets: Tensor) -> None:
         """Rows that become what other rows are."""
-        for buffer in self._buffers or ():
+        for buffer in self._buffers:
             buffer[targets] = buffer[sources]
 
     def expect(self, place_B: Tensor, width: int) -> None:
@@ -76,7 +76,7 @@ class SlotLayer(DynamicLayer):
         row_B = torch.arange(len(self._place_B), device=key_states.device)
         for buffer, new in zip(self._allocated(key_states, value_states), (key_states, value_states), strict=True):
             buffer[row_B, :, self._place_B] = new[:, :, 0].to(buffer.dtype)
-        self.keys, self.values = (buffer[: len(row_B), :, : self._width] for buffer in self._buffers or ())
+        self.keys, self.values = (buffer[: len(row_B), :, : self._width] for buffer in self._buffers)
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
@@ -84,16 +84,16 @@ class SlotLayer(DynamicLayer):
         return self._width - 1
 
     def _allocated(self, *like: Tensor) -> tuple[Tensor, ...]:
-        if self._buffers is None:
+        if not self._buffers:
             num_rows, num_places = self._size
             # Zeros: a place that is hidden from a row counts with weight 0, and must be finite for that.
             self._buffers = tuple(
                 new.new_zeros((num_rows, new.shape[1], num_places, new.shape[3]), dtype=self._wanted or new.dtype)
                 for new in like
-            )  # type: ignore[assignment]
-            self.dtype, self.device = self._buffers[0].dtype, like[0].device  # type: ignore[index]
+            )
+            self.dtype, self.device = self._buffers[0].dtype, like[0].device
             self.is_initialized = True
-        return self._buffers  # type: ignore[return-value]
+        return self._buffers
 
 
 def has_plain_layers(model: Any) -> bool:

@@ -57,7 +57,7 @@ class Layout:
     ) -> "Layout":
         """As `packed`, but documents with equal prompts share them; `lengths` are those of whole documents.
 
-        The last token of a prompt stays with what follows it when that is all there is: a document is never empty.
+        A prompt is shared only where each document goes on after it.
         """
         families: dict[tuple[int, ...], list[int]] = {}
         for b, prompt in enumerate(prompts):
