@@ -28,16 +28,25 @@ class Size:
     vocabulary: int
 
     @property
+    def num_layer_weights(self) -> int:
+        """Weights of one layer that multiply a token."""
+        return 4 * self.width**2 + 3 * self.width * self.inner_width
+
+    @property
     def num_matrix_weights(self) -> int:
         """Weights that multiply each token, the head's included."""
-        layer = 4 * self.width**2 + 3 * self.width * self.inner_width
-        return self.num_layers * layer + self.vocabulary * self.width
+        return self.num_layers * self.num_layer_weights + self.vocabulary * self.width
 
-    def flops(self, num_tokens: int, num_predicted: int = 0) -> float:
-        """Multiplications and additions of a forward pass over one text, the head at `num_predicted` of its tokens."""
-        head = self.vocabulary * self.width
-        attention = 4 * self.num_layers * self.width * num_tokens / 2
-        return num_tokens * (2 * (self.num_matrix_weights - head) + attention) + 2 * head * num_predicted
+    def flops(self, num_tokens: int, num_asked: int, *, has_head: bool = True) -> float:
+        """Multiplications and additions of a forward pass over one text whose states are asked for at some tokens.
+
+        The last layer needs only keys and values of the others.
+        """
+        attention = 4 * self.width * num_tokens / 2
+        kept = 2 * 2 * self.width**2
+        whole = 2 * self.num_layer_weights + attention
+        head = 2 * self.vocabulary * self.width if has_head else 0
+        return num_tokens * ((self.num_layers - 1) * whole + kept) + num_asked * (whole - kept + head)
 
     def decoding_bytes(self, num_prompt: int, num_rows: int, num_steps: int) -> float:
         """Bytes in bf16 that decoding must read: all weights at each step, and the keys and values so far.

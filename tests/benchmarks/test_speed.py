@@ -26,8 +26,10 @@ from benchmarks.speed.rows import Goal, Row, rows
 from benchmarks.speed.table import TABLES, lines
 from benchmarks.speed.work import END, ENDING, PAD, SIZES, lognormal_lengths, padded_left, prompts, ranked, text
 from benchmarks.speed.worker import Side, Worker, WorkerFailed
+from preceptor.models import trunk
 from preceptor.records import Message
 from preceptor.text.chat import Chat
+from preceptor.text.packing import Layout
 
 # ── ratios ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,6 +208,18 @@ def test_flops_are_those_that_torch_counts() -> None:
     attention = 4 * size.num_layers * size.width * num_tokens**2
     # torch multiplies all pairs of tokens; only half of them lie in the past.
     assert counter.get_total_flops() - attention / 2 == pytest.approx(size.flops(num_tokens, num_tokens), rel=0.01)
+
+
+def test_the_last_layer_works_for_the_tokens_asked_for() -> None:
+    size, num_tokens, num_asked = SIZES["tiny"], 64, 5
+    llama = LlamaForCausalLM._from_config(llama_config(size))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        tokens_N = torch.randint(4, size.vocabulary, (num_tokens,))
+        trunk.hidden_states(llama, Layout.padded([num_tokens]), tokens_N, torch.arange(num_asked))
+    attention = 4 * size.num_layers * size.width * num_tokens**2
+    counted = ((size.num_layers - 1) * num_tokens + num_asked) * 2 * size.width * num_tokens
+    products = size.flops(num_tokens, num_asked, has_head=False) - counted
+    assert counter.get_total_flops() - attention == pytest.approx(products, rel=0.01)
 
 
 def test_decoding_reads_the_weights_each_time_and_all_keys_so_far() -> None:

@@ -38,19 +38,21 @@ def test_padding_on_either_side_moves_no_score(reward_model: RewardModel) -> Non
 
 
 @torch.no_grad()
-def test_values_are_read_before_each_token_and_the_score_at_the_last(reward_model: RewardModel) -> None:
+def test_values_are_read_before_each_token(reward_model: RewardModel) -> None:
     pairs = rows()
     rollout = rollout_of(pairs, reward_model)
-    values_BT, scores_B = reward_model.values(rollout), reward_model.rollout_scores(rollout)
+    values_BT = reward_model.values(rollout)
     for b, (prompt, response) in enumerate(pairs):
         for t in range(len(response)):
             seen = torch.tensor([prompt + response[:t]])
             expected = reward_model.scores(seen, torch.ones_like(seen, dtype=torch.bool))
             assert values_BT[b, t].item() == pytest.approx(expected.item(), abs=1e-5)
     assert (values_BT[~rollout.response_mask_BT] == 0).all()
-    values_BL = reward_model.token_values(rollout.tokens_BL, rollout.token_mask_BL)
-    last_B = rollout.token_mask_BL.long().cumsum(1).argmax(1)
-    assert torch.allclose(values_BL.gather(1, last_B[:, None])[:, 0], scores_B, atol=1e-6)
+
+
+def test_a_response_without_a_prompt_has_no_first_state(reward_model: RewardModel) -> None:
+    with pytest.raises(ValueError, match="no state before its first token"):
+        reward_model.values(rollout_of([([], [5, 6])], reward_model))
 
 
 def test_the_bias_is_added_survives_copies_and_does_not_train(reward_model: RewardModel) -> None:

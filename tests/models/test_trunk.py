@@ -96,6 +96,16 @@ def test_the_trunk_is_transformers_body(name: str, layout: str) -> None:
         assert (mine - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_last_layer_works_for_the_tokens_asked_for(layout: str) -> None:
+    """Also for tokens asked for twice, in any order: in value and in gradient, those of the whole pass."""
+    model, asked_M = build(COMPUTED["qwen3"]), torch.tensor([7, 3, 3, sum(LENGTHS) - 1, 12])
+    some = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS[layout], tokens(), asked_M))
+    whole = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS[layout], tokens())[asked_M])
+    for ours, expected in zip(some, whole, strict=True):
+        assert (ours - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
 @pytest.mark.parametrize("name", ["llama", "qwen3"])
 def test_bfloat16_is_as_close_as_transformers_own(name: str) -> None:
     model = build(COMPUTED[name])
@@ -120,9 +130,9 @@ def test_recomputed_layers_change_nothing() -> None:
 
 def test_keys_and_values_are_handed_out() -> None:
     model = build(COMPUTED["qwen3"])
-    layout, keys = Layout.padded(LENGTHS), []
+    layout = Layout.padded(LENGTHS)
     with torch.no_grad():
-        trunk.hidden_states(model, layout, tokens(), keys)
+        keys = trunk.keys_and_values(model, layout, tokens())
         inputs = forward.model_inputs(model, layout, layout.put(tokens(), 0)) | {"use_cache": True}
         cache = model.base_model(**inputs).past_key_values
     mask_RL = layout.token_mask_RL
@@ -149,7 +159,7 @@ def test_a_trunk_that_computes_something_else_is_not_used() -> None:
 def test_dropout_in_attention_is_left_to_transformers() -> None:
     model = build(LlamaConfig(**SIZES, attention_dropout=0.5))
     layout = Layout.packed([4, 5])
-    first, second = (forward.hidden_states(model.train(), layout, tokens()[:9]) for _ in range(2))
+    first, second = (forward.hidden_states(model.train(), layout, tokens()[:9], torch.arange(9)) for _ in range(2))
     assert not torch.equal(first, second)
-    first, second = (forward.hidden_states(model.eval(), layout, tokens()[:9]) for _ in range(2))
+    first, second = (forward.hidden_states(model.eval(), layout, tokens()[:9], torch.arange(9)) for _ in range(2))
     assert torch.equal(first, second)

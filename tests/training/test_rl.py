@@ -115,10 +115,9 @@ def test_the_value_at_the_end_token_is_the_raw_score(
     train_rl(config(num_steps=1), new_run({}), actors, PROMPTS)
     first = rollouts[0]
     with torch.no_grad():
-        values_BL = value_model.token_values(first.tokens_BL, first.token_mask_BL)
-    last_B = first.token_mask_BL.long().cumsum(dim=1).argmax(dim=1)
+        values_B = value_model.rollout_scores(first)
     assert first.scores_B is not None
-    torch.testing.assert_close(values_BL[torch.arange(16), last_B], first.scores_B, rtol=0, atol=1e-5)
+    torch.testing.assert_close(values_B, first.scores_B, rtol=0, atol=1e-5)
     assert first.scores_B.std() > 1e-3
 
 

@@ -29,8 +29,9 @@ def main() -> None:
 
 def flops(size: str, prompt: list[int], *responses: list[int]) -> float:
     """A forward pass in which the prompt is read once and each response once."""
-    once = SIZES[size].flops(len(prompt))
-    return once + sum(SIZES[size].flops(len(prompt) + len(response)) - once for response in responses)
+    once = SIZES[size].flops(len(prompt), 0)
+    whole = (SIZES[size].flops(len(prompt) + len(response), 1, has_head=False) for response in responses)
+    return once + sum(more - once for more in whole)
 
 
 def ranking(prompt: list[int], *responses: list[int]) -> Ranking:

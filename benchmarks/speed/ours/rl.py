@@ -83,9 +83,13 @@ def prompt_of(tokens: list[int]) -> Prompt:
 def flops(size: str, rollout: Rollout, *, has_values: bool) -> dict[str, float]:
     """Those of each phase, were no token run that does not count."""
     pairs = list(zip(rollout.token_mask_BL.sum(1).tolist(), rollout.response_mask_BT.sum(1).tolist(), strict=True))
-    policy = sum(SIZES[size].flops(num_tokens, num_response) for num_tokens, num_response in pairs)
-    scorer = sum(SIZES[size].flops(num_tokens) for num_tokens, _ in pairs) if has_values else 0.0
-    return {"generate": policy, "score": policy + 2 * scorer, "learn": NUM_EPOCHS * 3 * (policy + scorer)}
+    of = SIZES[size].flops
+    policy = sum(of(num_tokens, num_response) for num_tokens, num_response in pairs)
+    values = scores = 0.0
+    if has_values:
+        values = sum(of(num_tokens, num_response, has_head=False) for num_tokens, num_response in pairs)
+        scores = sum(of(num_tokens, 1, has_head=False) for num_tokens, _ in pairs)
+    return {"generate": policy, "score": policy + values + scores, "learn": NUM_EPOCHS * 3 * (policy + values)}
 
 
 def decoding_bytes(size: str, rollout: Rollout) -> float:

@@ -217,8 +217,7 @@ class FusedDecoder:
         lengths = [len(prompt) for prompt in prompts]
         layout = Layout.packed(lengths)
         tokens_N = torch.tensor([token for prompt in prompts for token in prompt])
-        keys: list[tuple[Tensor, Tensor]] = []
-        trunk.hidden_states(self._model, layout, tokens_N, keys)
+        keys = trunk.keys_and_values(self._model, layout, tokens_N)
         length_P = torch.tensor(lengths)
         place_P, home_P = layout.place_N[length_P.cumsum(0) - length_P], torch.tensor(homes)
         _, num_heads, width, num_places, _ = self._sizes

@@ -25,13 +25,13 @@ def body_of(model: Any) -> Any:
     return model.base_model
 
 
-def hidden_states(model: Any, layout: Layout, tokens_N: Tensor) -> Tensor:
-    """The body's last hidden state of each token, (N, D): by our own trunk where it computes the same."""
+def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, asked_M: Tensor) -> Tensor:
+    """The body's last hidden states of the tokens asked for, (M, D): by our own trunk where it computes the same."""
     if _takes_trunk(model, layout):
-        return trunk.hidden_states(model, layout, tokens_N)
+        return trunk.hidden_states(model, layout, tokens_N, asked_M)
     inputs = model_inputs(model, layout, layout.put(tokens_N, _any_token(model)))
     with _recomputing(model):
-        return layout.take(body_of(model)(**inputs).last_hidden_state)
+        return layout.take(body_of(model)(**inputs).last_hidden_state)[asked_M]
 
 
 def logits(model: Any, layout: Layout, tokens_N: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from preceptor.text.chat import Chat
 
 
 class RewardModel(nn.Module):
-    """Scores of responses; also the value model, read at every token."""
+    """Scores of responses; also the value model, read before every token of a response."""
 
     _bias: Tensor
 
@@ -48,13 +48,6 @@ class RewardModel(nn.Module):
         """Where the weights are."""
         return self.model.device
 
-    def token_values(
-        self, tokens_BL: Tensor, token_mask_BL: Tensor, prompts: Sequence[Sequence[int]] | None = None
-    ) -> Tensor:
-        """The head's value at each token, (B, L); 0 where masked."""
-        values_N = self._head(self._hidden(tokens_BL, token_mask_BL, prompts)).to(tokens_BL.device)
-        return torch.zeros(tokens_BL.shape, device=tokens_BL.device).masked_scatter(token_mask_BL, values_N)
-
     def scores(
         self, tokens_BL: Tensor, token_mask_BL: Tensor, prompts: Sequence[Sequence[int]] | None = None
     ) -> Tensor:
@@ -64,22 +57,33 @@ class RewardModel(nn.Module):
         """
         if not len(tokens_BL):
             return torch.zeros(0, device=tokens_BL.device)
-        last_B = (token_mask_BL.sum(1).cumsum(0) - 1).to(self.device)
-        return self._head(self._hidden(tokens_BL, token_mask_BL, prompts)[last_B]).to(tokens_BL.device)
+        return self._values(tokens_BL, token_mask_BL, token_mask_BL.sum(1).cumsum(0) - 1, prompts)
 
     def rollout_scores(self, rollout: Rollout) -> Tensor:
         """The score of each response, (B,)."""
         return self.scores(rollout.tokens_BL, rollout.token_mask_BL, rollout.prompts)
 
     def values(self, rollout: Rollout) -> Tensor:
-        """V(state before response token t), (B, T): read at the token before it; 0 where masked."""
-        values_BL = self.token_values(rollout.tokens_BL, rollout.token_mask_BL, rollout.prompts)
-        start = values_BL.shape[1] - rollout.num_response
-        return values_BL[:, start - 1 : -1].masked_fill(~rollout.response_mask_BT, 0.0)
+        """V(state before response token t), (B, T): read at the token before it; 0 where masked.
 
-    def _hidden(self, tokens_BL: Tensor, token_mask_BL: Tensor, prompts: Sequence[Sequence[int]] | None) -> Tensor:
+        Raises:
+            ValueError: a response has no prompt, so nothing stands before its first token.
+        """
+        starts_B = torch.tensor([len(prompt) for prompt in rollout.prompts])
+        if not starts_B.all():
+            raise ValueError("a response has no prompt: there is no state before its first token")
+        asked_M = rollout.is_response_BL[rollout.token_mask_BL].nonzero().flatten() - 1
+        values_M = self._values(rollout.tokens_BL, rollout.token_mask_BL, asked_M, rollout.prompts)
+        mask_BT = rollout.response_mask_BT
+        return torch.zeros(mask_BT.shape, device=values_M.device).masked_scatter(mask_BT, values_M)
+
+    def _values(
+        self, tokens_BL: Tensor, token_mask_BL: Tensor, asked_M: Tensor, prompts: Sequence[Sequence[int]] | None
+    ) -> Tensor:
+        """The head's value at the tokens asked for, counted through all real tokens, on the device of `tokens_BL`."""
         layout = lay_out(self.model, token_mask_BL.sum(1).tolist(), prompts)
-        return hidden_states(self.model, layout, tokens_BL[token_mask_BL].to(self.device))
+        tokens_N = tokens_BL[token_mask_BL].to(self.device)
+        return self._head(hidden_states(self.model, layout, tokens_N, asked_M.to(self.device))).to(tokens_BL.device)
 
     def _head(self, hidden: Tensor) -> Tensor:
         """Scores in fp32: in bf16 two responses that differ by a hundredth would often get the same one."""

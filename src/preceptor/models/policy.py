@@ -75,7 +75,7 @@ class Policy(nn.Module):
         if not has_plain_head(self.model):
             logits_MV = logits(self.model, layout, tokens_N)[asked_M - 1]
             return chunked_logprobs(logits_MV, _as_they_are, tokens_N[asked_M], **settings)
-        hidden_MD = hidden_states(self.model, layout, tokens_N)[asked_M - 1]
+        hidden_MD = hidden_states(self.model, layout, tokens_N, asked_M - 1)
         if type(head) is nn.Linear and head.bias is None and self.device.type == "cpu" and fused.is_available():
             hidden_MD = hidden_MD.to(product_dtype(hidden_MD))
             return fused.head_logprobs(hidden_MD, head.weight, tokens_N[asked_M], **settings)

@@ -54,61 +54,88 @@ def _has_block(layer: Any) -> bool:
     )
 
 
-def hidden_states(
-    model: Any, layout: Layout, tokens_N: Tensor, keys: list[tuple[Tensor, Tensor]] | None = None
-) -> Tensor:
-    """Last hidden states of all tokens, normed, (N, D) in the type that products are made in.
+def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, asked_M: Tensor | None = None) -> Tensor:
+    """Last hidden states of the tokens asked for (all by default), normed, (M, D) in the type of products.
 
-    With `keys`, each layer's keys and values, (R, G, L, W), are appended to it.
+    The last layer works for these alone: of the other tokens it needs keys and values.
     """
-    body, places = model.base_model, layout.places
-    dtype = product_dtype(body.embed_tokens.weight)
-    angles = rotary(body, int(places.position_N.max()) + 1)
-    x_ND = body.embed_tokens(layout.once(tokens_N)).float()
-    delta_ND: Tensor | None = None
+    index_M, asked_U = layout.index_N, None
+    if asked_M is not None:
+        asked_U, index_M = torch.unique(asked_M if index_M is None else index_M[asked_M], return_inverse=True)
+    body, work = model.base_model, _Work(model.base_model, layout.places)
+    x_ND, delta_ND = work.embed(layout.once(tokens_N)), None
     for layer in body.layers:
-        arguments = (layer, x_ND, delta_ND, places, angles, dtype, keys)
+        arguments = (layer, x_ND, delta_ND, asked_U if layer is body.layers[-1] else None)
         if model.is_activation_checkpointing and torch.is_grad_enabled():
-            x_ND, delta_ND = checkpoint(_block, *arguments, use_reentrant=False, preserve_rng_state=False)
+            x_ND, delta_ND = checkpoint(work.block, *arguments, use_reentrant=False, preserve_rng_state=False)
         else:
-            x_ND, delta_ND = _block(*arguments)
-    hidden_ND = _norm(body.norm, x_ND, delta_ND, dtype)[1]
-    return hidden_ND if layout.index_N is None else hidden_ND[layout.index_N]
+            x_ND, delta_ND = work.block(*arguments)
+    hidden_UD = work.norm(body.norm, x_ND, delta_ND)[1]
+    return hidden_UD if index_M is None else hidden_UD[index_M]
 
 
-def _block(
-    layer: Any, x_ND: Tensor, delta_ND: Tensor | None, places: Places, rotary: tuple[Tensor, Tensor],
-    dtype: torch.dtype, keys: list[tuple[Tensor, Tensor]] | None,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """(residual stream in fp32, what the block adds to it last and the next norm takes in)."""
-    attention, mlp = layer.self_attn, layer.mlp
-    x_ND, normed_ND = _norm(layer.input_layernorm, x_ND, delta_ND, dtype)
-    width = attention.head_dim
-    q_RHLW, k_RGLW = (
-        fused.to_rows(_head_norm(attention, name, heads_ND, width), places, heads_ND.shape[1] // width, rotary)
-        for name, heads_ND in (("q_norm", attention.q_proj(normed_ND)), ("k_norm", attention.k_proj(normed_ND)))
-    )
-    v_ND = attention.v_proj(normed_ND)
-    v_RGLW = fused.to_rows(v_ND, places, v_ND.shape[1] // width)
-    if keys is not None:
-        keys.append((k_RGLW, v_RGLW))
-    mixed_RHLW = fused.attention(q_RHLW, k_RGLW, v_RGLW, places, scale=attention.scaling)
-    mixed_ND = attention.o_proj(fused.from_rows(mixed_RHLW, places))
-    x_ND, normed_ND = _norm(layer.post_attention_layernorm, x_ND, mixed_ND, dtype)
-    return x_ND, mlp.down_proj(fused.swiglu(mlp.gate_proj(normed_ND), mlp.up_proj(normed_ND)))
+def keys_and_values(model: Any, layout: Layout, tokens_N: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """What each layer keeps of a text, keys and values, each (R, G, L, W): the last layer gives nothing else."""
+    layers, work = model.base_model.layers, _Work(model.base_model, layout.places)
+    x_ND, delta_ND = work.embed(layout.once(tokens_N)), None
+    kept: list[tuple[Tensor, Tensor]] = []
+    for layer in layers:
+        x_ND, normed_ND = work.norm(layer.input_layernorm, x_ND, delta_ND)
+        kept.append(work.keys_and_values(layer.self_attn, normed_ND))
+        if layer is not layers[-1]:
+            x_ND, delta_ND = work.mix(layer, x_ND, normed_ND, kept[-1], None)
+    return kept
 
 
-def _norm(norm: nn.Module, x_ND: Tensor, delta_ND: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    return fused.add_rms_norm(x_ND, delta_ND, norm.weight.float(), eps=norm.variance_epsilon, dtype=dtype)
+class _Work:
+    """What the layers of one forward pass share, and what they do; the residual stream is fp32."""
 
+    def __init__(self, body: Any, places: Places) -> None:
+        self._embed_tokens, self._places = body.embed_tokens, places
+        self._dtype = product_dtype(body.embed_tokens.weight)
+        self._rotary = rotary(body, int(places.position_N.max()) + 1)
 
-def _head_norm(attention: Any, name: str, heads_ND: Tensor, width: int) -> Tensor:
-    """Qwen3 norms each head that asks and each that answers."""
-    norm = getattr(attention, name, None)
-    if norm is None:
-        return heads_ND
-    flat = heads_ND.float().view(-1, width)
-    return _norm(norm, flat, None, heads_ND.dtype)[1].view(heads_ND.shape)
+    def embed(self, tokens_N: Tensor) -> Tensor:
+        return self._embed_tokens(tokens_N).float()
+
+    def block(self, layer: Any, x_ND: Tensor, delta_ND: Tensor | None, asked_U: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(residual stream, what the block adds to it last and the next norm takes in), of the tokens asked for."""
+        x_ND, normed_ND = self.norm(layer.input_layernorm, x_ND, delta_ND)
+        return self.mix(layer, x_ND, normed_ND, self.keys_and_values(layer.self_attn, normed_ND), asked_U)
+
+    def keys_and_values(self, attention: Any, normed_ND: Tensor) -> tuple[Tensor, Tensor]:
+        k_RGLW = self._heads(attention, "k", normed_ND, self._places)
+        v_ND = attention.v_proj(normed_ND)
+        return k_RGLW, fused.to_rows(v_ND, self._places, v_ND.shape[1] // attention.head_dim)
+
+    def mix(
+        self, layer: Any, x_ND: Tensor, normed_ND: Tensor, keys: tuple[Tensor, Tensor], asked_U: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """What a block does after its keys and values, for the tokens asked for."""
+        attention, mlp, places = layer.self_attn, layer.mlp, self._places
+        if asked_U is not None:
+            x_ND, normed_ND, places = x_ND[asked_U], normed_ND[asked_U], places.only(asked_U)
+        q_RHLW = self._heads(attention, "q", normed_ND, places)
+        mixed_RHLW = fused.attention(q_RHLW, *keys, places, scale=attention.scaling)
+        x_ND, normed_ND = self.norm(
+            layer.post_attention_layernorm, x_ND, attention.o_proj(fused.from_rows(mixed_RHLW, places))
+        )
+        return x_ND, mlp.down_proj(fused.swiglu(mlp.gate_proj(normed_ND), mlp.up_proj(normed_ND)))
+
+    def norm(self, norm: nn.Module, x_ND: Tensor, delta_ND: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(x + delta, its norm in the type of products)."""
+        weight_D = norm.weight.float()
+        return fused.add_rms_norm(x_ND, delta_ND, weight_D, eps=norm.variance_epsilon, dtype=self._dtype)
+
+    def _heads(self, attention: Any, name: str, normed_ND: Tensor, places: Places) -> Tensor:
+        """Heads that ask or answer, rotated, in rows; Qwen3 norms each of them."""
+        heads_ND = getattr(attention, f"{name}_proj")(normed_ND)
+        num_heads = heads_ND.shape[1] // attention.head_dim
+        norm = getattr(attention, f"{name}_norm", None)
+        if norm is not None:
+            flat = heads_ND.float().view(-1, attention.head_dim)
+            heads_ND = self.norm(norm, flat, None)[1].view(heads_ND.shape)
+        return fused.to_rows(heads_ND, places, num_heads, self._rotary)
 
 
 def rotary(body: Any, num_positions: int) -> tuple[Tensor, Tensor]:

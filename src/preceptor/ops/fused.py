@@ -7,7 +7,7 @@ Shapes: N tokens, D width, R rows, L places of a row, H heads, G key heads, W wi
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -104,6 +104,10 @@ class Places:
     """int32: a place attends to the places [prefix_start, prefix_end) of its row, …"""
     start_RL: Tensor
     """… int32: and to [start, itself]; the prefix ends at or before the start."""
+
+    def only(self, index_M: Tensor) -> "Places":
+        """The same rows with some of the tokens."""
+        return replace(self, place_N=self.place_N[index_M], position_N=self.position_N[index_M])
 
 
 class _MoveHeads(torch.autograd.Function):
