@@ -34,12 +34,15 @@ static inline void put_key(T *keys, const T *key, int64_t place, int64_t W, int6
     for (int64_t w = 0; w < W; w++) block[w * LANES] = key[w];
 }
 
-// scores[place] = q · key for all places of the blocks that hold the first `num`. What the next item reads is asked for
-// meanwhile: all rows' keys and values fit into no cache, and each run of them ends before a processor foresees it.
+// What the next item reads is asked for meanwhile: all rows' keys and values fit into no cache, and each run of them ends
+// before a processor foresees it. Into the second level: two items do not fit into the first.
+static inline void ask_for(const T *line) { __builtin_prefetch(line, 0, 2); }
+
+// scores[place] = q · key for all places of the blocks that hold the first `num`.
 static inline void put_scores(const float *q, const T *keys, const T *next, float *scores, int64_t num, int64_t P) {
     for (int64_t start = 0; start < num; start += LANES) {
         const T *key = keys + start * P;
-        for (int64_t i = 0; i < LANES * P; i += LINE) __builtin_prefetch(next + start * P + i);
+        for (int64_t i = 0; i < LANES * P; i += LINE) ask_for(next + start * P + i);
         lanes a = {}, b = {}, c = {}, d = {};  // four sums, so that no addition waits for the one before
         for (int64_t w = 0; w < P; w += 4) {
             a += q[w] * load_lanes(key + w * LANES);
@@ -56,7 +59,7 @@ static inline void put_scores(const float *q, const T *keys, const T *next, floa
 template <int N>
 static inline void add_mix(lanes *sum, const float *p, const T *values, const T *next, int64_t num, int64_t P) {
     for (int64_t j = 0; j < num; j++) {
-        for (int64_t i = 0; i < N * LANES; i += LINE) __builtin_prefetch(next + j * P + i);
+        for (int64_t i = 0; i < N * LANES; i += LINE) ask_for(next + j * P + i);
         for (int n = 0; n < N; n++) sum[n] += p[j] * load_lanes(values + j * P + n * LANES);
     }
 }
@@ -154,7 +157,7 @@ void attend(const T *projected, const int64_t *slot, const int64_t *home, const 
             const float *k_weight, const T *prompt_keys, const T *prompt_values, T *own_keys, T *own_values, T *mixed,
             int64_t A, int64_t H, int64_t G, int64_t W, int64_t prompt_S, int64_t own_S, float scale, float eps) {
     int64_t P = padded(W), share = H / G;
-#pragma omp parallel for schedule(dynamic, 4)
+#pragma omp parallel for schedule(static)
     for (int64_t item = 0; item < A * G; item++) {
         int64_t a = item / G, g = item % G, s = slot[a], read = prompt_length[s], own = own_length[s];
         const float *cos_a = cosine + (read + own) * W, *sin_a = sine + (read + own) * W;
