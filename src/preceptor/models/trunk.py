@@ -71,7 +71,7 @@ def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, asked_M: Tensor 
         else:
             x_ND, delta_ND = work.block(*arguments)
     hidden_UD = work.norm(body.norm, x_ND, delta_ND)[1]
-    return hidden_UD if index_M is None else hidden_UD[index_M]
+    return hidden_UD if index_M is None else hidden_UD.index_select(0, index_M)
 
 
 def keys_and_values(model: Any, layout: Layout, tokens_N: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -114,7 +114,7 @@ class _Work:
         """What a block does after its keys and values, for the tokens asked for."""
         attention, mlp, places = layer.self_attn, layer.mlp, self._places
         if asked_U is not None:
-            x_ND, normed_ND, places = x_ND[asked_U], normed_ND[asked_U], places.only(asked_U)
+            x_ND, normed_ND, places = x_ND.index_select(0, asked_U), normed_ND.index_select(0, asked_U), places.only(asked_U)
         q_RHLW = self._heads(attention, "q", normed_ND, places)
         mixed_RHLW = fused.attention(q_RHLW, *keys, places, scale=attention.scaling)
         x_ND, normed_ND = self.norm(
