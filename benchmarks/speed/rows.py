@@ -110,8 +110,8 @@ def reward_model_rows() -> dict[str, Row]:
 
 
 def sft_rows() -> dict[str, Row]:
-    """Texts of lognormal lengths."""
-    return {
+    """Texts of lognormal lengths against TRL's padded ones; of equal lengths against transformers' own forward pass."""
+    made = {
         f"sft-tiny-{name}": Row(
             title="SFT, lengths lognormal, tiny", goals=speed(goal), is_quick=name == "fp32",
             ours=Side("ours.sft", options={"size": "tiny", "lengths": "lognormal"}),
@@ -120,6 +120,14 @@ def sft_rows() -> dict[str, Row]:
         )
         for name, goal in (("fp32", 6), ("bf16", 4))
     }  # fmt: skip
+    for name, title in (("eager", "transformers, bf16"), ("compiled", "transformers, bf16, torch.compile")):
+        made[f"sft-small-{name}"] = Row(
+            title="SFT, lengths equal, small", goals=speed(1),
+            ours=Side("ours.sft", options={"size": "small", "lengths": "equal", "precision": "bfloat16"}),
+            peer=Side("peers.plain_sft", "trl", {"size": "small", "is_compiled": name == "compiled"}), peer_title=title,
+            differences="The peer's warm-up (torch.compile: most of a minute) is not counted.",
+        )  # fmt: skip
+    return made
 
 
 def generation_rows() -> dict[str, Row]:

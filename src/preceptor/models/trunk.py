@@ -114,7 +114,8 @@ class _Work:
         """What a block does after its keys and values, for the tokens asked for."""
         attention, mlp, places = layer.self_attn, layer.mlp, self._places
         if asked_U is not None:
-            x_ND, normed_ND, places = x_ND.index_select(0, asked_U), normed_ND.index_select(0, asked_U), places.only(asked_U)
+            x_ND, normed_ND = (tensor_ND.index_select(0, asked_U) for tensor_ND in (x_ND, normed_ND))
+            places = places.only(asked_U)
         q_RHLW = self._heads(attention, "q", normed_ND, places)
         mixed_RHLW = fused.attention(q_RHLW, *keys, places, scale=attention.scaling)
         x_ND, normed_ND = self.norm(
