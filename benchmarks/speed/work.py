@@ -38,15 +38,16 @@ class Size:
         return self.num_layers * self.num_layer_weights + self.vocabulary * self.width
 
     def flops(self, num_tokens: int, num_asked: int, *, has_head: bool = True) -> float:
-        """Multiplications and additions of a forward pass over one text whose states are asked for at some tokens.
+        """Multiplications and additions of a forward pass over one text whose states are asked for at its last tokens.
 
         The last layer needs only keys and values of the others.
         """
-        attention = 4 * self.width * num_tokens / 2
-        kept = 2 * 2 * self.width**2
-        whole = 2 * self.num_layer_weights + attention
+        products, kept = 2 * self.num_layer_weights, 2 * 2 * self.width**2
+        attention, last_attention = (4 * self.width * seen for seen in (num_tokens / 2, num_tokens - num_asked / 2))
         head = 2 * self.vocabulary * self.width if has_head else 0
-        return num_tokens * ((self.num_layers - 1) * whole + kept) + num_asked * (whole - kept + head)
+        whole = num_tokens * (products + attention)
+        last = num_tokens * kept + num_asked * (products - kept + last_attention + head)
+        return (self.num_layers - 1) * whole + last
 
     def decoding_bytes(self, num_prompt: int, num_rows: int, num_steps: int) -> float:
         """Bytes in bf16 that decoding must read: all weights at each step, and the keys and values so far.

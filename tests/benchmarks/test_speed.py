@@ -215,9 +215,12 @@ def test_the_last_layer_works_for_the_tokens_asked_for() -> None:
     llama = LlamaForCausalLM._from_config(llama_config(size))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         tokens_N = torch.randint(4, size.vocabulary, (num_tokens,))
-        trunk.hidden_states(llama, Layout.padded([num_tokens]), tokens_N, torch.arange(num_asked))
+        trunk.hidden_states(
+            llama, Layout.padded([num_tokens]), tokens_N, torch.arange(num_tokens - num_asked, num_tokens)
+        )
     attention = 4 * size.num_layers * size.width * num_tokens**2
-    counted = ((size.num_layers - 1) * num_tokens + num_asked) * 2 * size.width * num_tokens
+    seen = (size.num_layers - 1) * sum(range(num_tokens)) + sum(range(num_tokens - num_asked, num_tokens))
+    counted = 4 * size.width * seen
     products = size.flops(num_tokens, num_asked, has_head=False) - counted
     assert counter.get_total_flops() - attention == pytest.approx(products, rel=0.01)
 

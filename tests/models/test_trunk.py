@@ -66,6 +66,10 @@ def tokens() -> Tensor:
     return torch.cat(rows)
 
 
+def everything() -> Tensor:
+    return torch.arange(sum(LENGTHS))
+
+
 def states_and_gradient(model: Any, states_ND: Tensor) -> tuple[Tensor, Tensor]:
     weights_ND = torch.randn(states_ND.shape, generator=torch.Generator().manual_seed(2))
     model.zero_grad()
@@ -91,7 +95,7 @@ LAYOUTS = {
 def test_the_trunk_is_transformers_body(name: str, layout: str) -> None:
     model = build(COMPUTED[name])
     assert forward.has_trunk(model)
-    ours = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS[layout], tokens()))
+    ours = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS[layout], tokens(), everything()))
     for mine, theirs in zip(ours, by_transformers(model), strict=True):
         assert (mine - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
@@ -101,7 +105,7 @@ def test_the_last_layer_works_for_the_tokens_asked_for(layout: str) -> None:
     """Also for tokens asked for twice, in any order: in value and in gradient, those of the whole pass."""
     model, asked_M = build(COMPUTED["qwen3"]), torch.tensor([7, 3, 3, sum(LENGTHS) - 1, 12])
     some = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS[layout], tokens(), asked_M))
-    whole = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS[layout], tokens())[asked_M])
+    whole = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS[layout], tokens(), everything())[asked_M])
     for ours, expected in zip(some, whole, strict=True):
         assert (ours - expected).abs().max() <= 1e-5 * expected.abs().max()
 
@@ -111,7 +115,7 @@ def test_bfloat16_is_as_close_as_transformers_own(name: str) -> None:
     model = build(COMPUTED[name])
     exact, _ = by_transformers(model)
     with torch.autocast("cpu", torch.bfloat16):
-        ours, _ = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS["shared"], tokens()))
+        ours, _ = states_and_gradient(model, trunk.hidden_states(model, LAYOUTS["shared"], tokens(), everything()))
         theirs, _ = by_transformers(model)
     assert ours.dtype == torch.bfloat16
     assert (ours - exact).square().mean() <= 1.5 * (theirs - exact).square().mean()
@@ -123,7 +127,9 @@ def test_recomputed_layers_change_nothing() -> None:
     for is_recomputed in (False, True):
         if is_recomputed:
             model.activation_checkpointing_enable()
-        results.append(states_and_gradient(model, trunk.hidden_states(model, LAYOUTS["packed"], tokens())))
+        results.append(
+            states_and_gradient(model, trunk.hidden_states(model, LAYOUTS["packed"], tokens(), everything()))
+        )
     for kept, recomputed in zip(*results, strict=True):
         assert torch.equal(kept, recomputed)
 

@@ -107,7 +107,7 @@ def test_before_the_first_update_ratio_is_one_and_kl_zero(
     assert metrics["kl/old"] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_value_at_the_end_token_is_the_raw_score(
+def test_the_value_model_begins_as_the_reward_model_and_scores_are_raw(
     new_actors: NewActors, new_run: NewRun, rollouts: list[Rollout]
 ) -> None:
     actors = new_actors()
@@ -115,9 +115,9 @@ def test_the_value_at_the_end_token_is_the_raw_score(
     train_rl(config(num_steps=1), new_run({}), actors, PROMPTS)
     first = rollouts[0]
     with torch.no_grad():
-        values_B = value_model.rollout_scores(first)
+        scores_B = value_model.rollout_scores(first)
     assert first.scores_B is not None
-    torch.testing.assert_close(values_B, first.scores_B, rtol=0, atol=1e-5)
+    torch.testing.assert_close(scores_B, first.scores_B, rtol=0, atol=1e-5)
     assert first.scores_B.std() > 1e-3
 
 

@@ -1,6 +1,6 @@
 """The peer's side of fine-tuning on texts of equal length: transformers' own pass, as it is or through torch.compile.
 
-What a trunk of our own must beat to earn its keep.
+What forward and backward passes of our own, trunk and head, must beat to earn their keep.
 """
 
 import torch
@@ -25,13 +25,14 @@ def main() -> None:
         tokens_BL = torch.tensor(prompts(options["size"], NUM_TEXTS, turn, shortest=LONGEST, longest=LONGEST))
         for part_BL in tokens_BL.split(NUM_AT_ONCE):
             with torch.autocast("cpu", torch.bfloat16):
-                (losses(model, part_BL) / (tokens_BL.numel() - NUM_TEXTS)).backward()
+                total = losses(model, part_BL)
+            (total / (tokens_BL.numel() - NUM_TEXTS)).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
     step(0)  # compiles
-    for turn, _ in enumerate(turns, start=1):
+    for turn, _ in enumerate(turns):
         step(turn)
         turns.facts["tokens"] = NUM_TEXTS * LONGEST
 

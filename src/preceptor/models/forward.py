@@ -1,6 +1,6 @@
 """How tokens go through a Hugging Face model: packed in rows where the architecture allows it, one per row elsewhere.
 
-Shapes: B documents, N tokens of all documents, R rows, L tokens per row, D width.
+Shapes: B documents, N tokens of all documents, M tokens asked for, R rows, L tokens per row, D width.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -170,8 +170,9 @@ def _tried(model: Any, name: str, trial: Callable[[Any], bool]) -> bool:
 def _try_trunk(model: Any) -> bool:
     if not trunk.fits(model):
         return False
-    layout = Layout.sharing([[0, 1]] * 2, [4, 5], 16)
-    return _are_close(_states(model, Layout.padded([4, 5])), trunk.hidden_states(model, layout, _tokens(model)))
+    layout, asked_M = Layout.sharing([[0, 1]] * 2, [4, 5], 16), torch.arange(1, 9)
+    ours_MD = trunk.hidden_states(model, layout, _tokens(model), asked_M)
+    return _are_close(_states(model, Layout.padded([4, 5]))[asked_M], ours_MD)
 
 
 def _try_packing(model: Any) -> bool:

@@ -3,7 +3,7 @@
 Hugging Face heads have no bias, so the bias that makes demonstrations score 0 on average is kept beside the weights, in
 the model's config: ours = theirs + `config.reward_bias`.
 
-Shapes: B responses, T response tokens, L all tokens, N tokens of all documents, D width.
+Shapes: B responses, T response tokens, L all tokens, N tokens of all documents, M tokens asked for.
 """
 
 import math
@@ -69,11 +69,11 @@ class RewardModel(nn.Module):
         Raises:
             ValueError: a response has no prompt, so nothing stands before its first token.
         """
-        starts_B = torch.tensor([len(prompt) for prompt in rollout.prompts])
-        if not starts_B.all():
+        prompts = rollout.prompts
+        if not all(prompts):
             raise ValueError("a response has no prompt: there is no state before its first token")
         asked_M = rollout.is_response_BL[rollout.token_mask_BL].nonzero().flatten() - 1
-        values_M = self._values(rollout.tokens_BL, rollout.token_mask_BL, asked_M, rollout.prompts)
+        values_M = self._values(rollout.tokens_BL, rollout.token_mask_BL, asked_M, prompts)
         mask_BT = rollout.response_mask_BT
         return torch.zeros(mask_BT.shape, device=values_M.device).masked_scatter(mask_BT, values_M)
 

@@ -4,7 +4,8 @@ Tokens of all documents go through the matrix products as one list; only attenti
 where transformers keeps them and calls their linear layers, so adapters and hooks work, and is tried out once per model
 against transformers' own forward pass (`models/forward.py`).
 
-Shapes: N tokens, D width, H heads, G key heads, W width of a head.
+Shapes: N tokens of all documents, U the same with shared prompts once, M tokens asked for, R rows, L places of a row,
+D width, H heads, G key heads, W width of a head.
 """
 
 from typing import Any
@@ -54,40 +55,38 @@ def _has_block(layer: Any) -> bool:
     )
 
 
-def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, asked_M: Tensor | None = None) -> Tensor:
-    """Last hidden states of the tokens asked for (all by default), normed, (M, D) in the type of products.
+def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, asked_M: Tensor) -> Tensor:
+    """Last hidden states of the tokens asked for, normed, (M, D) in the type of products.
 
-    The last layer works for these alone: of the other tokens it needs keys and values.
+    The last layer makes its products for these alone, but for keys and values; attention goes over whole rows.
     """
-    index_M, asked_U = layout.index_N, None
-    if asked_M is not None:
-        asked_U, index_M = torch.unique(asked_M if index_M is None else index_M[asked_M], return_inverse=True)
-    body, work = model.base_model, _Work(model.base_model, layout.places)
-    x_ND, delta_ND = work.embed(layout.once(tokens_N)), None
-    for layer in body.layers:
-        arguments = (layer, x_ND, delta_ND, asked_U if layer is body.layers[-1] else None)
+    asked_M = asked_M if layout.index_N is None else layout.index_N[asked_M]
+    asked_U, index_M = torch.unique(asked_M, return_inverse=True)
+    body, forward_pass = model.base_model, _Pass(model.base_model, layout.places)
+    x_UD, delta_UD = forward_pass.embed(layout.once(tokens_N)), None
+    for number, layer in enumerate(body.layers, start=1):
+        arguments = (layer, x_UD, delta_UD, asked_U if number == len(body.layers) else None)
         if model.is_activation_checkpointing and torch.is_grad_enabled():
-            x_ND, delta_ND = checkpoint(work.block, *arguments, use_reentrant=False, preserve_rng_state=False)
+            x_UD, delta_UD = checkpoint(forward_pass.block, *arguments, use_reentrant=False, preserve_rng_state=False)
         else:
-            x_ND, delta_ND = work.block(*arguments)
-    hidden_UD = work.norm(body.norm, x_ND, delta_ND)[1]
-    return hidden_UD if index_M is None else hidden_UD.index_select(0, index_M)
+            x_UD, delta_UD = forward_pass.block(*arguments)
+    return forward_pass.norm(body.norm, x_UD, delta_UD)[1].index_select(0, index_M)
 
 
 def keys_and_values(model: Any, layout: Layout, tokens_N: Tensor) -> list[tuple[Tensor, Tensor]]:
     """What each layer keeps of a text, keys and values, each (R, G, L, W): the last layer gives nothing else."""
-    layers, work = model.base_model.layers, _Work(model.base_model, layout.places)
-    x_ND, delta_ND = work.embed(layout.once(tokens_N)), None
+    body, forward_pass = model.base_model, _Pass(model.base_model, layout.places)
+    x_UD, delta_UD = forward_pass.embed(layout.once(tokens_N)), None
     kept: list[tuple[Tensor, Tensor]] = []
-    for layer in layers:
-        x_ND, normed_ND = work.norm(layer.input_layernorm, x_ND, delta_ND)
-        kept.append(work.keys_and_values(layer.self_attn, normed_ND))
-        if layer is not layers[-1]:
-            x_ND, delta_ND = work.mix(layer, x_ND, normed_ND, kept[-1], None)
+    for number, layer in enumerate(body.layers, start=1):
+        x_UD, normed_UD = forward_pass.norm(layer.input_layernorm, x_UD, delta_UD)
+        kept.append(forward_pass.keys_and_values(layer.self_attn, normed_UD))
+        if number < len(body.layers):
+            x_UD, delta_UD = forward_pass.mix(layer, x_UD, normed_UD, kept[-1], None)
     return kept
 
 
-class _Work:
+class _Pass:
     """What the layers of one forward pass share, and what they do; the residual stream is fp32."""
 
     def __init__(self, body: Any, places: Places) -> None:
@@ -95,48 +94,48 @@ class _Work:
         self._dtype = product_dtype(body.embed_tokens.weight)
         self._rotary = rotary(body, int(places.position_N.max()) + 1)
 
-    def embed(self, tokens_N: Tensor) -> Tensor:
-        return self._embed_tokens(tokens_N).float()
+    def embed(self, tokens_U: Tensor) -> Tensor:
+        return self._embed_tokens(tokens_U).float()
 
-    def block(self, layer: Any, x_ND: Tensor, delta_ND: Tensor | None, asked_U: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(residual stream, what the block adds to it last and the next norm takes in), of the tokens asked for."""
-        x_ND, normed_ND = self.norm(layer.input_layernorm, x_ND, delta_ND)
-        return self.mix(layer, x_ND, normed_ND, self.keys_and_values(layer.self_attn, normed_ND), asked_U)
+    def block(self, layer: Any, x_UD: Tensor, delta_UD: Tensor | None, asked_U: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(residual stream, what the block adds to it last and the next norm takes in), of `asked_U` or of all."""
+        x_UD, normed_UD = self.norm(layer.input_layernorm, x_UD, delta_UD)
+        return self.mix(layer, x_UD, normed_UD, self.keys_and_values(layer.self_attn, normed_UD), asked_U)
 
-    def keys_and_values(self, attention: Any, normed_ND: Tensor) -> tuple[Tensor, Tensor]:
-        k_RGLW = self._heads(attention, "k", normed_ND, self._places)
-        v_ND = attention.v_proj(normed_ND)
-        return k_RGLW, fused.to_rows(v_ND, self._places, v_ND.shape[1] // attention.head_dim)
+    def keys_and_values(self, attention: Any, normed_UD: Tensor) -> tuple[Tensor, Tensor]:
+        k_RGLW = self._heads(attention, "k", normed_UD, self._places)
+        v_UD = attention.v_proj(normed_UD)
+        return k_RGLW, fused.to_rows(v_UD, self._places, v_UD.shape[1] // attention.head_dim)
 
     def mix(
-        self, layer: Any, x_ND: Tensor, normed_ND: Tensor, keys: tuple[Tensor, Tensor], asked_U: Tensor | None
+        self, layer: Any, x_UD: Tensor, normed_UD: Tensor, kept: tuple[Tensor, Tensor], asked_U: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """What a block does after its keys and values, for the tokens asked for."""
+        """What a block does after its keys and values, for `asked_U` or for all."""
         attention, mlp, places = layer.self_attn, layer.mlp, self._places
         if asked_U is not None:
-            x_ND, normed_ND = (tensor_ND.index_select(0, asked_U) for tensor_ND in (x_ND, normed_ND))
+            x_UD, normed_UD = (tensor_UD.index_select(0, asked_U) for tensor_UD in (x_UD, normed_UD))
             places = places.only(asked_U)
-        q_RHLW = self._heads(attention, "q", normed_ND, places)
-        mixed_RHLW = fused.attention(q_RHLW, *keys, places, scale=attention.scaling)
-        x_ND, normed_ND = self.norm(
-            layer.post_attention_layernorm, x_ND, attention.o_proj(fused.from_rows(mixed_RHLW, places))
+        q_RHLW = self._heads(attention, "q", normed_UD, places)
+        mixed_RHLW = fused.attention(q_RHLW, *kept, places, scale=attention.scaling)
+        x_UD, normed_UD = self.norm(
+            layer.post_attention_layernorm, x_UD, attention.o_proj(fused.from_rows(mixed_RHLW, places))
         )
-        return x_ND, mlp.down_proj(fused.swiglu(mlp.gate_proj(normed_ND), mlp.up_proj(normed_ND)))
+        return x_UD, mlp.down_proj(fused.swiglu(mlp.gate_proj(normed_UD), mlp.up_proj(normed_UD)))
 
-    def norm(self, norm: nn.Module, x_ND: Tensor, delta_ND: Tensor | None) -> tuple[Tensor, Tensor]:
+    def norm(self, norm: nn.Module, x_UD: Tensor, delta_UD: Tensor | None) -> tuple[Tensor, Tensor]:
         """(x + delta, its norm in the type of products)."""
         weight_D = norm.weight.float()
-        return fused.add_rms_norm(x_ND, delta_ND, weight_D, eps=norm.variance_epsilon, dtype=self._dtype)
+        return fused.add_rms_norm(x_UD, delta_UD, weight_D, eps=norm.variance_epsilon, dtype=self._dtype)
 
-    def _heads(self, attention: Any, name: str, normed_ND: Tensor, places: Places) -> Tensor:
+    def _heads(self, attention: Any, name: str, normed_UD: Tensor, places: Places) -> Tensor:
         """Heads that ask or answer, rotated, in rows; Qwen3 norms each of them."""
-        heads_ND = getattr(attention, f"{name}_proj")(normed_ND)
-        num_heads = heads_ND.shape[1] // attention.head_dim
+        heads_UD = getattr(attention, f"{name}_proj")(normed_UD)
+        num_heads = heads_UD.shape[1] // attention.head_dim
         norm = getattr(attention, f"{name}_norm", None)
         if norm is not None:
-            flat = heads_ND.float().view(-1, attention.head_dim)
-            heads_ND = self.norm(norm, flat, None)[1].view(heads_ND.shape)
-        return fused.to_rows(heads_ND, places, num_heads, self._rotary)
+            flat = heads_UD.float().view(-1, attention.head_dim)
+            heads_UD = self.norm(norm, flat, None)[1].view(heads_UD.shape)
+        return fused.to_rows(heads_UD, places, num_heads, self._rotary)
 
 
 def rotary(body: Any, num_positions: int) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,8 @@
 Every function here equals a few lines of plain torch (kept in `tests/ops/plain.py`), needs `is_available()`, and takes
 fp32 or bfloat16 tensors on the CPU; sums are fp32 always.
 
-Shapes: N tokens, D width, R rows, L places of a row, H heads, G key heads, W width of a head, V vocabulary.
+Shapes: N tokens, M some of them, D width, R rows, L places of a row, H heads, G key heads, W width of a head, V
+vocabulary.
 """
 
 import functools

@@ -157,7 +157,7 @@ void attend(const T *projected, const int64_t *slot, const int64_t *home, const 
             const float *k_weight, const T *prompt_keys, const T *prompt_values, T *own_keys, T *own_values, T *mixed,
             int64_t A, int64_t H, int64_t G, int64_t W, int64_t prompt_S, int64_t own_S, float scale, float eps) {
     int64_t P = padded(W), share = H / G;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 16)  // rows are of different lengths; in a run of items the next one is known
     for (int64_t item = 0; item < A * G; item++) {
         int64_t a = item / G, g = item % G, s = slot[a], read = prompt_length[s], own = own_length[s];
         const float *cos_a = cosine + (read + own) * W, *sin_a = sine + (read + own) * W;
