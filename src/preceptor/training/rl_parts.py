@@ -179,11 +179,13 @@ def update(
     num_tokens = int(minibatch.response_mask_BT.sum())
     totals: dict[str, float] = {}
     for part in token_parts(minibatch.lengths, config.micro_tokens):
-        with autocast(config.precision):
-            loss, metrics = algorithm.loss(minibatch.select(torch.tensor(part)), num_tokens, len(minibatch))
-        loss.backward()
-        for name, value in metrics.items():
-            totals[name] = totals.get(name, 0.0) + float(value.detach())
+        some = minibatch.select(torch.tensor(part))
+        for loss_of in algorithm.losses:
+            with autocast(config.precision):
+                loss, metrics = loss_of(some, num_tokens, len(minibatch))
+            loss.backward()
+            for name, value in metrics.items():
+                totals[name] = totals.get(name, 0.0) + float(value.detach())
     if pretraining:
         totals["ptx/loss"] = _accumulate_pretraining(config, algorithm.policy, pretraining)
     rate = learning_rate(step, config.num_steps, config.optim)

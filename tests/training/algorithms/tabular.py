@@ -117,3 +117,11 @@ def gradients(algorithm: Algorithm) -> dict[str, Tensor]:
             found[f"{owner}.{name}"] = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone()
         module.zero_grad(set_to_none=True)
     return found
+
+
+def total_loss(
+    algorithm: Algorithm, minibatch: Rollout, num_tokens: int, num_responses: int | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The sum of the algorithm's losses, with the metrics of all of them; by default the minibatch is whole."""
+    found = [loss_of(minibatch, num_tokens, num_responses or len(minibatch)) for loss_of in algorithm.losses]
+    return sum(loss for loss, _ in found), {name: value for _, metrics in found for name, value in metrics.items()}

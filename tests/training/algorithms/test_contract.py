@@ -14,7 +14,15 @@ from preceptor.errors import UserError
 from preceptor.text.batches import Rollout
 from preceptor.training.algorithms import ALGORITHMS, Algorithm, AlgorithmConfig
 from preceptor.training.algorithms.ppo import PPO
-from tests.training.algorithms.tabular import RESPONSES, gradients, judged, new_algorithm, new_policy, rollout_of
+from tests.training.algorithms.tabular import (
+    RESPONSES,
+    gradients,
+    judged,
+    new_algorithm,
+    new_policy,
+    rollout_of,
+    total_loss,
+)
 
 KL_COEF = 0.1
 
@@ -27,7 +35,7 @@ def credited(algorithm: Algorithm, *, sampler_seed: int = 0, planted: float = 0.
 
 
 def loss_and_gradients(algorithm: Algorithm, rollout: Rollout) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-    loss, metrics = algorithm.loss(rollout, int(rollout.response_mask_BT.sum()), len(rollout))
+    loss, metrics = total_loss(algorithm, rollout, int(rollout.response_mask_BT.sum()))
     loss.backward()
     return loss.detach(), metrics, gradients(algorithm)
 
@@ -103,7 +111,7 @@ def test_micro_batches_add_up_to_the_minibatch(name: str, size: int) -> None:
     num_tokens = int(rollout.response_mask_BT.sum())
     total, totals = 0.0, {}
     for rows in torch.arange(len(rollout)).split(size):
-        loss, metrics = algorithm.loss(rollout.select(rows), num_tokens, len(rollout))
+        loss, metrics = total_loss(algorithm, rollout.select(rows), num_tokens, len(rollout))
         loss.backward()
         total += loss.item()
         totals = {key: totals.get(key, 0.0) + value for key, value in metrics.items()}

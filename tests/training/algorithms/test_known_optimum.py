@@ -6,7 +6,14 @@ from torch import Tensor
 
 from preceptor.text.batches import Rollout
 from preceptor.training.algorithms import ALGORITHMS, Algorithm, build_algorithm
-from tests.training.algorithms.tabular import VOCABULARY, TabularPolicy, TabularValues, gradients, rollout_of
+from tests.training.algorithms.tabular import (
+    VOCABULARY,
+    TabularPolicy,
+    TabularValues,
+    gradients,
+    rollout_of,
+    total_loss,
+)
 
 BETA = 0.5
 SCORES = torch.tensor([0.0, 0.5, -0.5, 0.7, -1.0, 0.2], dtype=torch.float64)
@@ -55,7 +62,7 @@ def train(algorithm: Algorithm, *, kl_coef: float, num_steps: int = 200, batch_s
         rollout = algorithm.credit(judged_tokens(tokens, policy), kl_coef=kl_coef)
         for _ in range(algorithm.num_epochs):
             for minibatch in rollout.minibatches(algorithm.minibatch_size, generator):
-                loss, _ = algorithm.loss(minibatch, len(minibatch), len(minibatch))
+                loss, _ = total_loss(algorithm, minibatch, len(minibatch))
                 loss.backward()
                 for optimizer in optimizers:
                     optimizer.step()
@@ -113,7 +120,7 @@ def test_at_the_optimum_the_expected_gradient_is_zero(name: str, settings: dict[
         rollout = algorithm.credit(judged_tokens(torch.arange(VOCABULARY), algorithm.policy), kl_coef=BETA)
         total = torch.zeros(VOCABULARY, VOCABULARY, dtype=torch.float64)
         for token in range(VOCABULARY):
-            loss, _ = algorithm.loss(rollout.select(torch.tensor([token])), 1, 1)
+            loss, _ = total_loss(algorithm, rollout.select(torch.tensor([token])), 1)
             loss.backward()
             total += probabilities[token] * gradients(algorithm)["policy.logits"]
         return total

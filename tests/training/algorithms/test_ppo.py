@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from preceptor.ops.masks import masked_mean, masked_var
 from preceptor.text.batches import Rollout
 from preceptor.training.algorithms.ppo import PPO
-from tests.training.algorithms.tabular import RESPONSES, judged, new_algorithm, new_policy, rollout_of
+from tests.training.algorithms.tabular import RESPONSES, judged, new_algorithm, new_policy, rollout_of, total_loss
 
 
 class Fixed(nn.Module):
@@ -70,7 +70,7 @@ def test_loss_and_metrics_by_hand() -> None:
         values_BT=[[0.0, 0.0], [0.0, math.nan]],
         returns_BT=[[2.0, 2.0], [1.0, math.nan]],
     )
-    loss, metrics = algorithm.loss(minibatch, num_tokens=3)
+    loss, metrics = total_loss(algorithm, minibatch, num_tokens=3)
     value_loss = 0.5 * 7.85 / 3
     assert loss.item() == pytest.approx(-0.6 + 0.1 * value_loss, abs=1e-12)
     expected = {
@@ -135,7 +135,7 @@ def test_the_value_model_learns_and_the_policy_does_not_feel_it() -> None:
     before = None
     for value_coef in (0.1, 10.0):
         weighted = PPO(algorithm.policy, algorithm.value_model, PPO.Config(value_coef=value_coef))
-        loss, _ = weighted.loss(rollout, num_tokens)
+        loss, _ = total_loss(weighted, rollout, num_tokens)
         policy_gradient, value_gradient = torch.autograd.grad(
             loss, [algorithm.policy.logits, algorithm.value_model.table]
         )

@@ -20,6 +20,7 @@ from tests.training.algorithms.tabular import (
     new_policy,
     normal,
     rollout_of,
+    total_loss,
 )
 
 END, BETA = END_TOKEN, 0.4
@@ -58,7 +59,7 @@ def test_expected_gradient_is_the_gradient_of_the_objective(everything: Rollout)
     expected = torch.zeros(VOCABULARY, VOCABULARY, dtype=torch.float64)
     for row in range(len(rollout)):
         one = rollout.select(torch.tensor([row]))
-        loss, _ = algorithm.loss(one, int(one.response_mask_BT.sum()), 1)
+        loss, _ = total_loss(algorithm, one, int(one.response_mask_BT.sum()))
         loss.backward()
         expected += one.old_logprobs_BT.sum().exp() * gradients(algorithm)["policy.logits"]
     exact = -objective_gradient(everything)
@@ -72,7 +73,7 @@ def test_a_constant_baseline_changes_no_expectation(everything: Rollout) -> None
     total = torch.zeros(VOCABULARY, VOCABULARY, dtype=torch.float64)
     constant = Rollout(**{**vars(rollout), "advantages_BT": rollout.response_mask_BT.double()})
     for row in range(len(rollout)):
-        loss, _ = algorithm.loss(constant.select(torch.tensor([row])), 1, 1)
+        loss, _ = total_loss(algorithm, constant.select(torch.tensor([row])), 1)
         loss.backward()
         total += constant.old_logprobs_BT[row].sum().exp() * gradients(algorithm)["policy.logits"]
     assert total.abs().max() < 1e-12
@@ -107,26 +108,15 @@ def test_each_rollout_is_used_once() -> None:
     assert algorithm.value_model is None
 
 
-def test_without_a_count_of_responses_only_the_length_of_the_gradient_differs(everything: Rollout) -> None:
-    algorithm = new_algorithm("reinforce")
-    rollout = algorithm.credit(everything, kl_coef=BETA)
-    num_tokens, found = int(rollout.response_mask_BT.sum()), []
-    for count in (None, len(rollout)):
-        loss, _ = algorithm.loss(rollout, num_tokens, count)
-        loss.backward()
-        found.append(gradients(algorithm)["policy.logits"])
-    torch.testing.assert_close(found[0] * num_tokens, found[1] * len(rollout), rtol=0, atol=1e-10)
-
-
 def test_ppo_without_its_additions_is_reinforce(everything: Rollout) -> None:
-    """λ = 1, no values, no whitening, ratio 1: the same gradient, per token instead of per response."""
+    """λ = 1, no values, no whitening, ratio 1: the same gradient, where both are means over tokens."""
     values = TabularValues(torch.zeros(VOCABULARY, dtype=torch.float64))
     policy = TabularPolicy(normal(0, VOCABULARY, VOCABULARY))
     ppo = PPO(policy, values, PPO.Config(gae_lambda=1.0, whiten_advantages=False))
     reinforce = REINFORCE(policy, None, REINFORCE.Config())
     num_tokens, found = int(everything.response_mask_BT.sum()), []
-    for algorithm, count in ((ppo, None), (reinforce, None)):
-        loss, _ = algorithm.loss(algorithm.credit(everything, kl_coef=BETA), num_tokens, count)
+    for algorithm, count in ((ppo, len(everything)), (reinforce, num_tokens)):
+        loss, _ = total_loss(algorithm, algorithm.credit(everything, kl_coef=BETA), num_tokens, count)
         loss.backward()
         found.append(gradients(algorithm)["policy.logits"])
     assert found[0].abs().max() > 1e-4

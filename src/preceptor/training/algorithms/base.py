@@ -1,8 +1,8 @@
-"""What every RL algorithm is: how it gives credit, and the loss that it descends."""
+"""What every RL algorithm is: how it gives credit, and the losses that it descends."""
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from pydantic import Field
@@ -41,6 +41,17 @@ class ValueModel(Protocol):
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """What trains."""
+        ...
+
+
+class Loss(Protocol):
+    """A loss and its metrics, of a part of a minibatch."""
+
+    def __call__(self, minibatch: Rollout, num_tokens: int, num_responses: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """(loss, metrics) of responses from a minibatch that has `num_tokens` and `num_responses` in all.
+
+        Both are shares: those of all parts sum to the minibatch's. `num_responses` is for means over responses.
+        """
         ...
 
 
@@ -88,15 +99,10 @@ class Algorithm(ABC):
         Runs on the whole rollout, without gradients.
         """
 
+    @property
     @abstractmethod
-    def loss(
-        self, minibatch: Rollout, num_tokens: int, num_responses: int | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss and its metrics, for a part of a minibatch that has `num_tokens` and `num_responses` in all.
-
-        Loss and metrics are shares: those of all parts sum to the minibatch's. `num_responses` is for algorithms whose
-        loss is a mean over responses.
-        """
+    def losses(self) -> Sequence[Loss]:
+        """What is descended, the sum of these: one for each model, so that one model's activations live at a time."""
 
     def token_rewards(self, rollout: Rollout, kl_coef: float) -> Tensor:
         """The score, or `missing_end_score`, at the last token of each response, minus β·log-ratio on every token."""

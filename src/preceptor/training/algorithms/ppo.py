@@ -1,5 +1,6 @@
 """PPO (Schulman et al. 2017) as Ouyang et al. 2022 use it: clipped ratios, a separate value model, KL in the reward."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -10,7 +11,7 @@ from preceptor.ops.advantages import explained_variance, generalized_advantages
 from preceptor.ops.losses import clipped_policy_loss, clipped_value_loss, is_policy_clipped, is_value_clipped
 from preceptor.ops.masks import masked_mean, upcast, whiten
 from preceptor.text.batches import Rollout
-from preceptor.training.algorithms.base import MAX_LOG_RATIO, Algorithm, AlgorithmSettings, ratio_metrics
+from preceptor.training.algorithms.base import MAX_LOG_RATIO, Algorithm, AlgorithmSettings, Loss, ratio_metrics
 
 WHITEN_EPS = 1e-8
 """Added to the variance, as in Ziegler et al. 2019."""
@@ -76,34 +77,39 @@ class PPO(Algorithm):
                 advantages_BT = whiten(advantages_BT, mask_BT, shift_mean=True, eps=WHITEN_EPS)
         return rollout.add(rewards_BT=rewards_BT, returns_BT=returns_BT, advantages_BT=advantages_BT)
 
-    def loss(
-        self, minibatch: Rollout, num_tokens: int, num_responses: int | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    @property
+    def losses(self) -> Sequence[Loss]:
         """Clipped policy loss + value_coef · clipped value loss, both means over response tokens."""
+        return (self._policy_loss, self._value_loss)
+
+    def _policy_loss(self, minibatch: Rollout, num_tokens: int, num_responses: int) -> tuple[Tensor, dict[str, Tensor]]:
         config, mask_BT = self.config, minibatch.response_mask_BT
         new_logprobs_BT, entropy_BT = self.policy.logprobs(minibatch, config.temperature)
-        new_values_BT = upcast(self.value_model.values(minibatch))
-        policy_terms = (new_logprobs_BT, minibatch.old_logprobs_BT, minibatch.advantages_BT, mask_BT)
-        value_terms = (new_values_BT, minibatch.values_BT, minibatch.returns_BT, mask_BT)
-        policy_loss = clipped_policy_loss(
-            *policy_terms, clip=config.clip, max_log_ratio=MAX_LOG_RATIO, num_tokens=num_tokens
-        )
-        value_loss = clipped_value_loss(*value_terms, clip=config.value_clip, num_tokens=num_tokens)
+        terms = (new_logprobs_BT, minibatch.old_logprobs_BT, minibatch.advantages_BT, mask_BT)
+        loss = clipped_policy_loss(*terms, clip=config.clip, max_log_ratio=MAX_LOG_RATIO, num_tokens=num_tokens)
         with torch.no_grad():
-            clipped_BT = is_policy_clipped(*policy_terms, clip=config.clip, max_log_ratio=MAX_LOG_RATIO)
+            clipped_BT = is_policy_clipped(*terms, clip=config.clip, max_log_ratio=MAX_LOG_RATIO)
             metrics = {
-                "ppo/policy_loss": policy_loss.detach(),
+                "ppo/policy_loss": loss.detach(),
                 "ppo/clip_fraction": clipped_BT.sum() / num_tokens,
                 "ppo/entropy": masked_mean(entropy_BT, mask_BT, denominator=num_tokens),
-                "value/loss": value_loss.detach(),
+            }
+        return loss, metrics | ratio_metrics("ppo", new_logprobs_BT, minibatch, num_tokens)
+
+    def _value_loss(self, minibatch: Rollout, num_tokens: int, num_responses: int) -> tuple[Tensor, dict[str, Tensor]]:
+        config, mask_BT = self.config, minibatch.response_mask_BT
+        new_values_BT = upcast(self.value_model.values(minibatch))
+        terms = (new_values_BT, minibatch.values_BT, minibatch.returns_BT, mask_BT)
+        loss = clipped_value_loss(*terms, clip=config.value_clip, num_tokens=num_tokens)
+        with torch.no_grad():
+            metrics = {
+                "value/loss": loss.detach(),
                 "value/mean": masked_mean(new_values_BT, mask_BT, denominator=num_tokens),
             }
             if config.value_clip is not None:
-                metrics["value/clip_fraction"] = (
-                    is_value_clipped(*value_terms, clip=config.value_clip).sum() / num_tokens
-                )
-        metrics |= ratio_metrics("ppo", new_logprobs_BT, minibatch, num_tokens)
-        return policy_loss + config.value_coef * value_loss, metrics
+                clipped_BT = is_value_clipped(*terms, clip=config.value_clip)
+                metrics["value/clip_fraction"] = clipped_BT.sum() / num_tokens
+        return config.value_coef * loss, metrics
 
     def metrics(self, rollout: Rollout) -> dict[str, Tensor]:
         """How much of the variance of returns the rollout's values explain."""

@@ -1,5 +1,6 @@
 """REINFORCE (Williams 1992): the policy gradient, and nothing else."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -9,7 +10,7 @@ from preceptor.ops.advantages import mean_of_others, rewards_to_go
 from preceptor.ops.losses import policy_gradient_loss
 from preceptor.ops.masks import masked_mean, zero_masked
 from preceptor.text.batches import Rollout
-from preceptor.training.algorithms.base import Algorithm, AlgorithmSettings, ratio_metrics
+from preceptor.training.algorithms.base import Algorithm, AlgorithmSettings, Loss, ratio_metrics
 
 
 class REINFORCE(Algorithm):
@@ -41,17 +42,15 @@ class REINFORCE(Algorithm):
                 advantages_BT = zero_masked(returns_BT - baseline_B.unsqueeze(1), mask_BT)
         return rollout.add(rewards_BT=rewards_BT, returns_BT=returns_BT, advantages_BT=advantages_BT)
 
-    def loss(
-        self, minibatch: Rollout, num_tokens: int, num_responses: int | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """−Σ A·log π / num_responses: its gradient is the estimate of −∇J.
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """−Σ A·log π / num_responses: its gradient is the estimate of −∇J."""
+        return (self._policy_loss,)
 
-        Without `num_responses` the sum is divided by `num_tokens`: the same direction, another length.
-        """
+    def _policy_loss(self, minibatch: Rollout, num_tokens: int, num_responses: int) -> tuple[Tensor, dict[str, Tensor]]:
         new_logprobs_BT, entropy_BT = self.policy.logprobs(minibatch, self.config.temperature)
         mask_BT = minibatch.response_mask_BT
-        count = num_tokens if num_responses is None else num_responses
-        loss = policy_gradient_loss(new_logprobs_BT, minibatch.advantages_BT, mask_BT, num_tokens=count)
+        loss = policy_gradient_loss(new_logprobs_BT, minibatch.advantages_BT, mask_BT, num_tokens=num_responses)
         metrics = {
             "reinforce/loss": loss.detach(),
             "reinforce/entropy": masked_mean(entropy_BT.detach(), mask_BT, denominator=num_tokens),
