@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import signal
 import socket
 import subprocess
@@ -21,9 +20,6 @@ from preceptor.store import Database
 from preceptor.store.tables import Item
 from tests.commands import ROOT, preceptor, start
 from tests.labeling.people import PASSWORD, candidates
-
-MOST_SECONDS = 2.0
-"""From the command to the first page."""
 
 
 def free_port() -> int:
@@ -61,15 +57,6 @@ def form(client: httpx2.Client, page: str, **fields: str) -> httpx2.Response:
     token = re.search(r'name="csrf" value="([^"]+)"', client.get(page).text)
     assert token is not None
     return client.post(page, data={"csrf": token[1], **fields})
-
-
-def test_it_is_ready_soon(tmp_path: Path) -> None:
-    """In seconds of the processor, so that other work of the machine does not count; measured to the very end."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with opened(tmp_path):
-        pass
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < MOST_SECONDS
 
 
 def test_the_first_link_makes_the_admin_and_there_is_no_other_way_in(tmp_path: Path) -> None:
