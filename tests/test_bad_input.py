@@ -327,10 +327,11 @@ def test_a_disk_that_is_really_full(project: Path, small_disk: Path) -> None:
     outcome = sft(small_disk / "project")
     refused(outcome)
     assert re.search("disk is full|No space left on device", outcome.said), outcome.said
-    is_training = bool(list(small_disk.glob("project/work/sft-*/run/metrics.jsonl")))
+    work = small_disk / "project" / "work"
+    is_training = bool(list(work.glob("sft-*/run/metrics.jsonl")))
     assert is_training == (shutil.disk_usage(small_disk).total > 500_000)
     assert half_written(small_disk) == []
-    assert not list((small_disk / "project" / "work").glob("*/model"))
+    assert not list(work.glob("*/model"))
 
 
 def test_ctrl_c_says_where_it_goes_on(project: Path) -> None:
