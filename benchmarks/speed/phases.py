@@ -49,9 +49,14 @@ def warm_turn(side: Side, num_threads: int) -> dict[str, Any]:
 
 def shares(turn: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
     """Seconds of each phase, its bound, and the share of the phase that the bound is."""
-    peak, rate = max(limits["peak_flops_per_s"].values()), limits["bytes_per_s"][CACHE]
     found = {}
     for name, seconds in turn["phases"].items():
-        bound = turn["flops"][name] / peak + turn.get("bytes", {}).get(name, 0.0) / rate
+        bound = bound_seconds(turn, name, limits)
         found[name] = {"seconds": seconds, "bound_seconds": bound, "share": bound / seconds}
     return found
+
+
+def bound_seconds(turn: Mapping[str, Any], phase: str, limits: Mapping[str, Any]) -> float:
+    """Seconds that a phase takes at least."""
+    peak, rate = max(limits["peak_flops_per_s"].values()), limits["bytes_per_s"][CACHE]
+    return float(turn["flops"][phase] / peak + turn.get("bytes", {}).get(phase, 0.0) / rate)

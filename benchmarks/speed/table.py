@@ -51,9 +51,15 @@ def row_cells(row: Found) -> Iterator[Cells]:
             "–" if found is None else amount(measure, found["value"]),
             "–" if found is None or found["low"] is None else between(measure, found),
             MET[goal["is_met"]],
+            ceiling(found, sides["ours"]) if found and measure == "speed" else "–",
             *costs,
             f"{row.get('num_rounds', 0)}{dropped}",
         )
+
+
+def ceiling(speed: Mapping[str, float], ours: Found) -> str:
+    """The speed beside the peer if our work took no longer than its bound."""
+    return amount("speed", speed["value"] * ours["seconds"] / ours["bound_seconds"]) if "bound_seconds" in ours else "–"
 
 
 def cost_cells(cost: Found) -> Iterator[Cells]:
@@ -83,7 +89,10 @@ def memory_cells(stage: Found) -> Iterator[Cells]:
 
 
 TABLES: Mapping[str, tuple[Cells, Callable[[Found], Iterator[Cells]]]] = {
-    "rows": (("work", "beside", "goal", "here", "95 % interval", "met", "ours", "theirs", "rounds"), row_cells),
+    "rows": (
+        ("work", "beside", "goal", "here", "95 % interval", "met", "at most", "ours", "theirs", "rounds"),
+        row_cells,
+    ),
     "costs": (("what doubles", "from – to", "time", "exponent", "memory", "exponent"), cost_cells),
     "phases": (("model", "stage", "phase", "time", "bound", "share of it"), phase_cells),
     "memory": (("stage of the small model", "ours", "plain", "ratio"), memory_cells),

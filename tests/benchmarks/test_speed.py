@@ -15,7 +15,7 @@ from transformers import LlamaForCausalLM
 from benchmarks.speed.check import losses
 from benchmarks.speed.costs import COSTS, exponent
 from benchmarks.speed.environments import ROOT
-from benchmarks.speed.measuring import goals, measured
+from benchmarks.speed.measuring import goals, measured, side_figures
 from benchmarks.speed.memory import STAGES
 from benchmarks.speed.models import END_SHARE, ending_model, llama_config, tokenizer
 from benchmarks.speed.pairing import Rounds, Turn, ratio_of_medians, take_turns
@@ -23,7 +23,7 @@ from benchmarks.speed.parts import parts
 from benchmarks.speed.phases import shares
 from benchmarks.speed.results import rounded
 from benchmarks.speed.rows import Goal, Row, rows
-from benchmarks.speed.table import TABLES, lines
+from benchmarks.speed.table import TABLES, ceiling, lines
 from benchmarks.speed.work import END, ENDING, PAD, SIZES, lognormal_lengths, padded_left, prompts, ranked, text
 from benchmarks.speed.worker import Side, Worker, WorkerFailed
 from preceptor.models import trunk
@@ -171,7 +171,17 @@ def test_the_rows_are_those_of_the_goals_and_parts_have_their_own_names() -> Non
 def test_a_row_without_figures_still_has_its_line() -> None:
     (cells,) = lines([{"title": "a", "peer": "b", "failed": "why", "goals": [{"measure": "speed", "bound": 2.0,
                        "is_met": None}]}], TABLES["rows"][1])  # fmt: skip
-    assert cells == ("a", "b", "≥ 2.0×", "–", "–", "–", "–", "–", "0")
+    assert cells == ("a", "b", "≥ 2.0×", "–", "–", "–", "–", "–", "–", "0")
+
+
+def test_a_row_says_what_its_speed_could_be_at_most() -> None:
+    limits = {"peak_flops_per_s": {"bf16": 100.0}, "bytes_per_s": {"16 MB": 50.0}}
+    turn = {"seconds": 4.0, "phases": {"learn": 4.0}, "flops": {"learn": 100.0}, "peak_mib": 9}
+    ours = side_figures([turn], limits)
+    assert ours["bound_seconds"] == 1.0
+    assert ceiling({"value": 3.0}, ours) == "12.0×"
+    del turn["flops"]
+    assert ceiling({"value": 3.0}, side_figures([turn], limits)) == "–"
 
 
 # ── the work ────────────────────────────────────────────────────────────────────────────────────────────────────────
