@@ -238,8 +238,8 @@ WORLD: dict[str, Callable[[], str]] = {
 
 def speed_table(kind: str) -> str:
     """One table of `benchmarks/results/speed.json`."""
-    head, cells = SPEED_TABLES[kind]
-    return lines_of(", ".join(head), lines(speed.read().get(kind, {}).values(), cells))
+    head, _ = SPEED_TABLES[kind]
+    return lines_of(", ".join(head), lines(speed.read(), kind))
 
 
 def speed_origin() -> str:

@@ -7,15 +7,12 @@ from statistics import median
 from typing import Any
 
 from benchmarks.speed.pairing import Rounds, Turn, ratio_of_medians, take_turns
-from benchmarks.speed.phases import bound_seconds
 from benchmarks.speed.rows import Measure, Row
 from benchmarks.speed.worker import Worker, WorkerFailed
 from preceptor.stats.intervals import Interval
 
 
-def measure(
-    row: Row, num_pairs: int, num_threads: int, max_foreign: float, limits: Mapping[str, Any]
-) -> dict[str, Any]:
+def measure(row: Row, num_pairs: int, num_threads: int, max_foreign: float, peak_flops: float) -> dict[str, Any]:
     """Run a row; a side that fails makes a row without figures that says why."""
     sides = [row.ours, *([row.peer] if row.peer else [])]
     found: dict[str, Any] = {"title": row.title, "peer": row.peer_title, "differences": row.differences}
@@ -29,9 +26,9 @@ def measure(
     if not rounds.kept:
         return found | {"failed": "other processes were at work in every round", "goals": goals(row, {})}
     named = dict(zip(("ours", "theirs"), zip(*rounds.kept, strict=True), strict=False))
-    measures = measured(rounds, limits["peak_flops_per_s"]["bf16"])
+    measures = measured(rounds, peak_flops)
     return found | {
-        "sides": {name: side_figures(turns, limits) for name, turns in named.items()},
+        "sides": {name: side_figures(turns) for name, turns in named.items()},
         "measures": {name: bounds(interval) for name, interval in measures.items()},
         "goals": goals(row, measures),
     }
@@ -56,15 +53,13 @@ def seconds(turns: Sequence[Turn], *, per_token: bool = False) -> list[float]:
     return [turn["seconds"] / (turn["tokens"] if per_token else 1) for turn in turns]
 
 
-def side_figures(turns: Sequence[Turn], limits: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a side, and where it tells its FLOPs, the seconds that they take at least."""
+def side_figures(turns: Sequence[Turn]) -> dict[str, Any]:
+    """What is kept of a side."""
     phases = {name: median(turn["phases"][name] for turn in turns) for name in turns[0]["phases"]}
-    bound = {"bound_seconds": sum(bound_seconds(turns[0], name, limits) for name in turns[0].get("flops", {}))}
     return {
         "seconds": median(seconds(turns)), "each": seconds(turns), "phases": phases,
         "peak_mib": round(max(turn["peak_mib"] for turn in turns)),
         **{name: turns[0][name] for name in ("tokens", "flops", "bytes") if name in turns[0]},
-        **(bound if "flops" in turns[0] else {}),
     }  # fmt: skip
 
 

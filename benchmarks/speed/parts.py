@@ -37,7 +37,7 @@ def parts(num_pairs: int, num_threads: int, max_foreign: float) -> list[Part]:
     """Rows by their names; the others' names begin with their kind."""
 
     def row(name: str, limits: Limits) -> dict[str, Any]:
-        return measure(rows()[name], num_pairs, num_threads, max_foreign, limits)
+        return measure(rows()[name], num_pairs, num_threads, max_foreign, limits["peak_flops_per_s"]["bf16"])
 
     return [
         *(Part("rows", name, partial(row, name)) for name in rows()),

@@ -13,18 +13,18 @@ CACHE = "16 MB"
 """Where weights and keys of these models lie: the last-level cache."""
 
 
-def phases(size: str, num_threads: int, limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Stages of a size with the phases of each: seconds, and the share of the bound."""
+def phases(size: str, num_threads: int, _: Mapping[str, Any]) -> dict[str, Any]:
+    """Stages of a size with the phases of each."""
     sides = {
         "PPO step": Side("ours.rl", options={"size": size, "algorithm": "ppo"}),
         "SFT step": Side("ours.sft", options={"size": size, "lengths": "lognormal"}),
         "reward-model step, K = 4": Side("ours.reward_model", options={"size": size, "num_responses": 4}),
     }
-    stages = {name: shares(warm_turn(side, num_threads), limits) for name, side in sides.items()}
-    return {"size": size, "stages": stages | {"generation": generation(size, num_threads, limits)}}
+    stages = {name: works(warm_turn(side, num_threads)) for name, side in sides.items()}
+    return {"size": size, "stages": stages | {"generation": generation(size, num_threads)}}
 
 
-def generation(size: str, num_threads: int, limits: Mapping[str, Any]) -> dict[str, Any]:
+def generation(size: str, num_threads: int) -> dict[str, Any]:
     """Reading the prompts, and decoding: what 64 tokens take beyond what one takes."""
     first, whole = (
         warm_turn(Side("ours.generation", options={"size": size, "batch_size": 64, "response": num}), num_threads)
@@ -37,7 +37,7 @@ def generation(size: str, num_threads: int, limits: Mapping[str, Any]) -> dict[s
         }
         for kind in ("phases", "flops", "bytes")
     }
-    return shares(turn, limits)
+    return works(turn)
 
 
 def warm_turn(side: Side, num_threads: int) -> dict[str, Any]:
@@ -47,16 +47,14 @@ def warm_turn(side: Side, num_threads: int) -> dict[str, Any]:
         return min((worker.turn() for _ in range(3)), key=lambda turn: turn["seconds"])
 
 
-def shares(turn: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds of each phase, its bound, and the share of the phase that the bound is."""
-    found = {}
-    for name, seconds in turn["phases"].items():
-        bound = bound_seconds(turn, name, limits)
-        found[name] = {"seconds": seconds, "bound_seconds": bound, "share": bound / seconds}
-    return found
+def works(turn: Mapping[str, Any]) -> dict[str, Any]:
+    """Seconds of each phase, and what it cannot do without: FLOPs, and bytes that it must read."""
+    return {
+        name: {"seconds": seconds, "flops": turn["flops"][name], "bytes": turn.get("bytes", {}).get(name, 0.0)}
+        for name, seconds in turn["phases"].items()
+    }
 
 
-def bound_seconds(turn: Mapping[str, Any], phase: str, limits: Mapping[str, Any]) -> float:
-    """Seconds that a phase takes at least."""
-    peak, rate = max(limits["peak_flops_per_s"].values()), limits["bytes_per_s"][CACHE]
-    return float(turn["flops"][phase] / peak + turn.get("bytes", {}).get(phase, 0.0) / rate)
+def bound_seconds(flops: float, num_bytes: float, limits: Mapping[str, Any]) -> float:
+    """Seconds that so much work takes at least."""
+    return float(flops / max(limits["peak_flops_per_s"].values()) + num_bytes / limits["bytes_per_s"][CACHE])

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from benchmarks.speed.phases import bound_seconds
 from preceptor.reporting.drawing import ACCENT, INK, LINE, MUTED, PAPER, STYLE
 
 PPO_PHASES = {"generate": ACCENT, "score": MUTED, "learn": LINE}
@@ -24,7 +25,7 @@ def picture(results: Mapping[str, Any]) -> str:
     """The figure as SVG."""
     panels = [(f"PPO step, {size}: seconds", ppo_bars(results, size), PPO_PHASES) for size in ("tiny", "small")]
     panels += [
-        (f"Our phases, {found['size']}: seconds, and those of the bound", phase_bars(found), LIMITS)
+        (f"Our phases, {found['size']}: seconds, and those of the bound", phase_bars(found, results["limits"]), LIMITS)
         for found in results.get("phases", {}).values()
         if "stages" in found
     ]
@@ -55,13 +56,14 @@ def ppo_bars(results: Mapping[str, Any], size: str) -> list[Bar]:
     return bars
 
 
-def phase_bars(found: Mapping[str, Any]) -> list[Bar]:
+def phase_bars(found: Mapping[str, Any], limits: Mapping[str, Any]) -> list[Bar]:
     """Each phase, divided into what its bound takes and the rest."""
-    return [
-        (f"{stage}: {phase}", {"bound": one["bound_seconds"], "beyond it": one["seconds"] - one["bound_seconds"]})
-        for stage, phases in found["stages"].items()
-        for phase, one in phases.items()
-    ]
+    bars: list[Bar] = []
+    for stage, phases in found["stages"].items():
+        for phase, one in phases.items():
+            bound = bound_seconds(one["flops"], one["bytes"], limits)
+            bars.append((f"{stage}: {phase}", {"bound": bound, "beyond it": one["seconds"] - bound}))
+    return bars
 
 
 def draw(axes: Axes, title: str, bars: list[Bar], colours: Mapping[str, str]) -> None:

@@ -1,11 +1,12 @@
 """Results as tables: the cells, and how the terminal shows them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.speed.phases import bound_seconds
 from benchmarks.speed.rows import MORE_IS_BETTER
 
 Cells = tuple[str, ...]
@@ -17,10 +18,10 @@ MET = {True: "yes", False: "no", None: "–"}
 
 def show(results: Found, console: Console) -> None:
     """Print all tables, and what the machine does at most."""
-    for kind, (head, cells) in TABLES.items():
+    for kind, (head, _) in TABLES.items():
         if kind in results:
             table = Table(*head, box=None, pad_edge=False, header_style="bold")
-            for line in lines(results[kind].values(), cells):
+            for line in lines(results, kind):
                 table.add_row(*line)
             console.print(table, "")
     for name, found in ((name, found) for kind in TABLES for name, found in results.get(kind, {}).items()):
@@ -29,14 +30,15 @@ def show(results: Found, console: Console) -> None:
     console.print(limits_line(results["limits"]))
 
 
-def lines(parts: Sequence[Found], cells: Callable[[Found], Iterator[Cells]]) -> Iterator[Cells]:
-    """The lines of all parts that have figures, or goals that have none."""
-    for found in parts:
+def lines(results: Found, kind: str) -> Iterator[Cells]:
+    """The lines of all parts of a kind that have figures, or goals that have none."""
+    _, cells = TABLES[kind]
+    for found in results.get(kind, {}).values():
         if "failed" not in found or "goals" in found:
-            yield from cells(found)
+            yield from cells(found, results["limits"])
 
 
-def row_cells(row: Found) -> Iterator[Cells]:
+def row_cells(row: Found, limits: Found) -> Iterator[Cells]:
     """One line for each goal."""
     sides = row.get("sides", {})
     dropped = f" ({row['num_dropped']} dropped)" if row.get("num_dropped") else ""
@@ -51,18 +53,21 @@ def row_cells(row: Found) -> Iterator[Cells]:
             "–" if found is None else amount(measure, found["value"]),
             "–" if found is None or found["low"] is None else between(measure, found),
             MET[goal["is_met"]],
-            ceiling(found, sides["ours"]) if found and measure == "speed" else "–",
+            ceiling(found, sides["ours"], limits) if found and measure == "speed" else "–",
             *costs,
             f"{row.get('num_rounds', 0)}{dropped}",
         )
 
 
-def ceiling(speed: Mapping[str, float], ours: Found) -> str:
+def ceiling(speed: Mapping[str, float], ours: Found, limits: Found) -> str:
     """The speed beside the peer if our work took no longer than its bound."""
-    return amount("speed", speed["value"] * ours["seconds"] / ours["bound_seconds"]) if "bound_seconds" in ours else "–"
+    if "flops" not in ours:
+        return "–"
+    bound = bound_seconds(sum(ours["flops"].values()), sum(ours.get("bytes", {}).values()), limits)
+    return amount("speed", speed["value"] * ours["seconds"] / bound)
 
 
-def cost_cells(cost: Found) -> Iterator[Cells]:
+def cost_cells(cost: Found, _: Found) -> Iterator[Cells]:
     """Exponents, and the ends of the range."""
     amounts, seconds, mib = ([cost[name][0], cost[name][-1]] for name in ("amounts", "seconds", "mib"))
     yield (
@@ -75,20 +80,20 @@ def cost_cells(cost: Found) -> Iterator[Cells]:
     )
 
 
-def phase_cells(size: Found) -> Iterator[Cells]:
+def phase_cells(size: Found, limits: Found) -> Iterator[Cells]:
     """One line for each phase of each stage."""
     for stage, phases in size["stages"].items():
         for phase, found in phases.items():
-            bound = f"{found['bound_seconds']:.3f} s"
-            yield (size["size"], stage, phase, f"{found['seconds']:.3f} s", bound, f"{100 * found['share']:.0f} %")
+            seconds, bound = found["seconds"], bound_seconds(found["flops"], found["bytes"], limits)
+            yield (size["size"], stage, phase, f"{seconds:.3f} s", f"{bound:.3f} s", f"{100 * bound / seconds:.0f} %")
 
 
-def memory_cells(stage: Found) -> Iterator[Cells]:
+def memory_cells(stage: Found, _: Found) -> Iterator[Cells]:
     """One line."""
     yield (stage["title"], f"{stage['ours_mib']:.0f} MiB", f"{stage['plain_mib']:.0f} MiB", f"{stage['ratio']:.2f}")
 
 
-TABLES: Mapping[str, tuple[Cells, Callable[[Found], Iterator[Cells]]]] = {
+TABLES: Mapping[str, tuple[Cells, Callable[[Found, Found], Iterator[Cells]]]] = {
     "rows": (
         ("work", "beside", "goal", "here", "95 % interval", "met", "at most", "ours", "theirs", "rounds"),
         row_cells,
@@ -97,7 +102,7 @@ TABLES: Mapping[str, tuple[Cells, Callable[[Found], Iterator[Cells]]]] = {
     "phases": (("model", "stage", "phase", "time", "bound", "share of it"), phase_cells),
     "memory": (("stage of the small model", "ours", "plain", "ratio"), memory_cells),
 }
-"""Kind of part → the head of its table, and its cells."""
+"""Kind of part → the head of its table, and what its cells are, given the limits of the hardware."""
 
 
 def amount(measure: str, value: float) -> str:

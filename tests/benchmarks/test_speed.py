@@ -15,21 +15,24 @@ from transformers import LlamaForCausalLM
 from benchmarks.speed.check import losses
 from benchmarks.speed.costs import COSTS, exponent
 from benchmarks.speed.environments import ROOT
-from benchmarks.speed.measuring import goals, measured, side_figures
+from benchmarks.speed.measuring import goals, measured
 from benchmarks.speed.memory import STAGES
 from benchmarks.speed.models import END_SHARE, ending_model, llama_config, tokenizer
 from benchmarks.speed.pairing import Rounds, Turn, ratio_of_medians, take_turns
 from benchmarks.speed.parts import parts
-from benchmarks.speed.phases import shares
+from benchmarks.speed.phases import works
+from benchmarks.speed.picture import phase_bars
 from benchmarks.speed.results import rounded
 from benchmarks.speed.rows import Goal, Row, rows
-from benchmarks.speed.table import TABLES, ceiling, lines
+from benchmarks.speed.table import ceiling, lines
 from benchmarks.speed.work import END, ENDING, PAD, SIZES, lognormal_lengths, padded_left, prompts, ranked, text
 from benchmarks.speed.worker import Side, Worker, WorkerFailed
 from preceptor.models import trunk
 from preceptor.records import Message
 from preceptor.text.chat import Chat
 from preceptor.text.packing import Layout
+
+LIMITS = {"peak_flops_per_s": {"fp32": 10.0, "bf16": 100.0}, "bytes_per_s": {"16 MB": 50.0}}
 
 # ── ratios ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -169,19 +172,15 @@ def test_the_rows_are_those_of_the_goals_and_parts_have_their_own_names() -> Non
 
 
 def test_a_row_without_figures_still_has_its_line() -> None:
-    (cells,) = lines([{"title": "a", "peer": "b", "failed": "why", "goals": [{"measure": "speed", "bound": 2.0,
-                       "is_met": None}]}], TABLES["rows"][1])  # fmt: skip
+    row = {"title": "a", "peer": "b", "failed": "why", "goals": [{"measure": "speed", "bound": 2.0, "is_met": None}]}
+    (cells,) = lines({"rows": {"a": row}, "limits": LIMITS}, "rows")
     assert cells == ("a", "b", "≥ 2.0×", "–", "–", "–", "–", "–", "–", "0")
 
 
 def test_a_row_says_what_its_speed_could_be_at_most() -> None:
-    limits = {"peak_flops_per_s": {"bf16": 100.0}, "bytes_per_s": {"16 MB": 50.0}}
-    turn = {"seconds": 4.0, "phases": {"learn": 4.0}, "flops": {"learn": 100.0}, "peak_mib": 9}
-    ours = side_figures([turn], limits)
-    assert ours["bound_seconds"] == 1.0
-    assert ceiling({"value": 3.0}, ours) == "12.0×"
-    del turn["flops"]
-    assert ceiling({"value": 3.0}, side_figures([turn], limits)) == "–"
+    ours = {"seconds": 8.0, "flops": {"generate": 50.0, "learn": 50.0}, "bytes": {"generate": 50.0}}
+    assert ceiling({"value": 3.0}, ours, LIMITS) == "12.0×", "two seconds of the eight cannot be saved"
+    assert ceiling({"value": 3.0}, {"seconds": 8.0}, LIMITS) == "–"
 
 
 # ── the work ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,9 +242,10 @@ def test_decoding_reads_the_weights_each_time_and_all_keys_so_far() -> None:
 
 
 def test_the_share_of_a_bound_is_its_time_over_the_phase() -> None:
-    limits = {"peak_flops_per_s": {"fp32": 10.0, "bf16": 100.0}, "bytes_per_s": {"16 MB": 50.0}}
     turn = {"phases": {"decode": 4.0}, "flops": {"decode": 100.0}, "bytes": {"decode": 50.0}}
-    assert shares(turn, limits)["decode"] == {"seconds": 4.0, "bound_seconds": 2.0, "share": 0.5}
+    results = {"phases": {"tiny": {"size": "tiny", "stages": {"step": works(turn)}}}, "limits": LIMITS}
+    assert list(lines(results, "phases")) == [("tiny", "step", "decode", "4.000 s", "2.000 s", "50 %")]
+    assert phase_bars(results["phases"]["tiny"], LIMITS) == [("step: decode", {"bound": 2.0, "beyond it": 2.0})]
 
 
 def test_exponents_are_slopes() -> None:
