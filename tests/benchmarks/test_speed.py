@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaForCausalLM
 
-from benchmarks.speed.check import losses
+from benchmarks.speed.check import lasting, losses
 from benchmarks.speed.costs import COSTS, exponent
 from benchmarks.speed.environments import ROOT
 from benchmarks.speed.measuring import goals, measured
@@ -132,17 +132,33 @@ def figure(measure: str, value: float, low: float | None, high: float | None) ->
 def test_what_is_more_than_a_tenth_worse_is_named(
     measure: str, old: float, new: tuple[float, float | None, float | None], is_lost: bool
 ) -> None:
-    found = list(losses({"row": figure(measure, old, old, old)}, {"row": figure(measure, *new)}))
+    found = losses({"row": figure(measure, old, old, old)}, {"row": figure(measure, *new)})
     assert bool(found) == is_lost
-    assert all(line.startswith(f"row: {measure} was {old:.3g}, is ") for line in found)
+    assert all(line.startswith(f"row: {measure} was {old:.3g}, is ") for line in found.get("row", []))
 
 
 def test_a_figure_that_is_gone_is_named_and_a_new_one_is_not() -> None:
     gone = {"goals": [{"measure": "speed", "bound": 1.0, "is_met": None}], "failed": "no compiler"}
-    assert list(losses({"row": figure("speed", 5, 5, 5)}, {"row": gone})) == [
-        "row: speed was 5, and now there is none: no compiler"
-    ]
-    assert not list(losses({}, {"row": figure("speed", 1, 1, 1)}))
+    found = losses({"row": figure("speed", 5, 5, 5)}, {"row": gone})
+    assert found == {"row": ["row: speed was 5, and now there is none: no compiler"]}
+    assert not losses({}, {"row": figure("speed", 1, 1, 1)})
+
+
+def test_only_what_is_worse_twice_is_lost() -> None:
+    baseline = {name: figure("speed", 5, 5, 5) for name in ("slow", "disturbed", "quick")}
+    asked = []
+
+    def measured(names: Collection[str]) -> dict[str, Any]:
+        asked.append(list(names))
+        is_first = len(asked) == 1
+        speeds = {"slow": 3.0, "disturbed": 3.0 if is_first else 5.0, "quick": 5.0}
+        return {name: figure("speed", *[speeds[name]] * 3) for name in names}
+
+    assert lasting(baseline, list(baseline), measured) == ["slow: speed was 5, is 3 (3 – 3)"]
+    assert asked == [["slow", "disturbed", "quick"], ["slow", "disturbed"]]
+    asked.clear()
+    assert lasting(baseline, ["quick"], measured) == []
+    assert asked == [["quick"]], "nothing is measured again where nothing seems lost"
 
 
 # ── rows and the other parts ────────────────────────────────────────────────────────────────────────────────────────
