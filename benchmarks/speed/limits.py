@@ -16,6 +16,7 @@ SHAPES = ((2048, 2048, 2048), (8192, 512, 512), (8192, 1024, 512), (8192, 256, 2
 MEGABYTES = (1, 16, 256)
 """Fits into L2, into L3, into neither."""
 TRIED_S = 1.0
+"""Each product and each read is tried for so long."""
 
 
 def main() -> None:
