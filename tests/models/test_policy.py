@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM, BloomConfig, Gemma2Config, MistralConfig
 
 from preceptor.errors import UserError
@@ -214,3 +215,50 @@ def test_layers_computed_again_change_no_gradient_and_keep_less(policy: Policy) 
     set_recompute(policy.model, False)
     assert torch.allclose(*gradients, atol=1e-6 * float(gradients[0].abs().max()))
     assert kept[1] < 0.7 * kept[0]
+
+
+class Products(TorchDispatchMode):
+    """Notes the shapes of all products of two matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: set[tuple[Any, ...]] = set()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function.overloadpacket in (torch.ops.aten.mm, torch.ops.aten.addmm):
+            self.shapes.add(tuple(tuple(x.shape) for x in args if isinstance(x, torch.Tensor)))
+        return function(*args, **(kwargs or {}))
+
+
+def shapes_of_training(policy: Policy, lengths: list[int], num_learned: int) -> set[tuple[Any, ...]]:
+    batch = pack([([7] * n, [False] * (n - num_learned) + [True] * num_learned) for n in lengths], max_tokens=200)
+    with Products() as products:
+        policy.nll(batch)[0].backward()
+    return products.shapes
+
+
+def test_batches_of_about_one_size_make_the_same_products() -> None:
+    """A product of another shape is compiled anew and kept: each new number of tokens would cost time and memory."""
+    policy = build("llama")
+    shapes_of_training(policy, [9], num_learned=1)  # what the model computes is tried out once
+    first = shapes_of_training(policy, [60, 53], num_learned=9)
+    assert len(first) > 10
+    assert shapes_of_training(policy, [60, 61], num_learned=14) == first
+    assert shapes_of_training(policy, [60, 40, 28], num_learned=10) == first
+    assert shapes_of_training(policy, [60, 69], num_learned=14) != first, "a control: 129 tokens"
+
+
+def test_fillers_learn_nothing_and_teach_nothing() -> None:
+    """They have the embedding of token 0, which gets no gradient and whose value does not matter."""
+    policy, found = build("llama"), []
+    weights = policy.model.get_input_embeddings().weight
+    assert weights is not policy.model.get_output_embeddings().weight
+    for value in (0.0, 3.0):
+        with torch.no_grad():
+            weights[0] = value
+        policy.zero_grad()
+        loss, _ = policy.nll(pack([([7, 8, 9] * 6, [False] + [True] * 17)], max_tokens=200))
+        loss.backward()
+        assert not weights.grad[0].any()
+        found.append(torch.cat([loss.detach()[None], *(p.grad.flatten() for p in policy.parameters())]))
+    assert torch.equal(*found)

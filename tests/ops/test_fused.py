@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn.functional import pad
 
 from preceptor.ops import compiled, fused
 from preceptor.text.packing import Layout
@@ -87,6 +90,45 @@ def test_heads_to_rows_and_back(dtype: torch.dtype, rotates: bool) -> None:
     compare(lambda x: fused.from_rows(x, places), lambda x: plain.from_rows(x, places), [rows], TOLERANCE[dtype])
     if not rotates:
         assert torch.equal(fused.from_rows(fused.to_rows(x, places, 3), places), x)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_fillers_stand_nowhere(dtype: torch.dtype) -> None:
+    """What they bring changes no row, and they get zeros out of the rows; so it is with gradients."""
+    places, filled = LAYOUT.places, LAYOUT.places.filled()
+    num, more = len(places.place_N), len(filled.place_N) - len(places.place_N)
+    assert (num, more) == (25, 7)
+    angle = random(16, 6, seed=4).repeat(1, 2)
+    rotary = (angle.cos(), angle.sin())
+    x = random(num + more, 3 * 12, seed=5, dtype=dtype)
+    compare(
+        lambda x: fused.to_rows(x, filled, 3, rotary),
+        lambda x: plain.to_rows(x[:num], places, 3, rotary),
+        [x],
+        TOLERANCE[dtype],
+    )
+    rows = plain.to_rows(x[:num], places, 3).contiguous()
+    compare(
+        lambda x: fused.from_rows(x, filled),
+        lambda x: pad(plain.from_rows(x, places), (0, 0, 0, more)),
+        [rows],
+        TOLERANCE[dtype],
+    )
+
+
+@given(st.integers(0, 10**6))
+def test_round_numbers_are_few_and_near(num: int) -> None:
+    found = fused.round_number(num)
+    assert found == fused.round_number(found)
+    assert 0 <= found - num <= max(15, num / 32)
+    octave = range(found, 2 * found, 16)
+    assert len({fused.round_number(other) for other in octave}) <= 64
+
+
+def test_round_numbers_by_hand() -> None:
+    assert [fused.round_number(num) for num in (0, 1, 16, 17, 500, 513, 1025, 4000, 8191, 8192, 8193)] == [
+        0, 16, 16, 32, 512, 528, 1056, 4032, 8192, 8192, 8448
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", TYPES)

@@ -1,17 +1,18 @@
 """The body of Llama-shaped models (Llama, Mistral, Qwen2, Qwen3, …) without padding, on the CPU.
 
-Tokens of all documents go through the matrix products as one list; only attention sees rows. It reads the weights
-where transformers keeps them and calls their linear layers, so adapters and hooks work, and is tried out once per model
-against transformers' own forward pass (`models/forward.py`).
+Tokens of all documents go through the matrix products as one list; fillers at its end make their number a round one;
+only attention sees rows. It reads the weights where transformers keeps them and calls their linear layers, so adapters
+and hooks work, and is tried out once per model against transformers' own forward pass (`models/forward.py`).
 
-Shapes: N tokens of all documents, U the same with shared prompts once, M tokens asked for, R rows, L places of a row,
-D width, H heads, G key heads, W width of a head.
+Shapes: N tokens of all documents, U the same with shared prompts once and with fillers, M tokens asked for, R rows,
+L places of a row, D width, H heads, G key heads, W width of a head.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from preceptor.models.precision import product_dtype
@@ -62,7 +63,7 @@ def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, asked_M: Tensor)
     """
     asked_M = asked_M if layout.index_N is None else layout.index_N[asked_M]
     asked_U, index_M = torch.unique(asked_M, return_inverse=True)
-    body, forward_pass = model.base_model, _Pass(model.base_model, layout.places)
+    body, forward_pass = model.base_model, _Pass(model.base_model, layout)
     x_UD, delta_UD = forward_pass.embed(layout.once(tokens_N)), None
     for number, layer in enumerate(body.layers, start=1):
         arguments = (layer, x_UD, delta_UD, asked_U if number == len(body.layers) else None)
@@ -75,7 +76,7 @@ def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, asked_M: Tensor)
 
 def keys_and_values(model: Any, layout: Layout, tokens_N: Tensor) -> list[tuple[Tensor, Tensor]]:
     """What each layer keeps of a text, keys and values, each (R, G, L, W): the last layer gives nothing else."""
-    body, forward_pass = model.base_model, _Pass(model.base_model, layout.places)
+    body, forward_pass = model.base_model, _Pass(model.base_model, layout)
     x_UD, delta_UD = forward_pass.embed(layout.once(tokens_N)), None
     kept: list[tuple[Tensor, Tensor]] = []
     for number, layer in enumerate(body.layers, start=1):
@@ -89,13 +90,14 @@ def keys_and_values(model: Any, layout: Layout, tokens_N: Tensor) -> list[tuple[
 class _Pass:
     """What the layers of one forward pass share, and what they do; the residual stream is fp32."""
 
-    def __init__(self, body: Any, places: Places) -> None:
-        self._embed_tokens, self._places = body.embed_tokens, places
+    def __init__(self, body: Any, layout: Layout) -> None:
+        self._embed_tokens, self._places = body.embed_tokens, layout.places.filled()
         self._dtype = product_dtype(body.embed_tokens.weight)
-        self._rotary = rotary(body, int(places.position_N.max()) + 1)
+        self._rotary = rotary(body, int(self._places.position_N.max()) + 1)
 
     def embed(self, tokens_U: Tensor) -> Tensor:
-        return self._embed_tokens(tokens_U).float()
+        """The residual stream of the tokens, and of the fillers that follow them."""
+        return self._embed_tokens(_lengthened(tokens_U, self._places)).float()
 
     def block(self, layer: Any, x_UD: Tensor, delta_UD: Tensor | None, asked_U: Tensor | None) -> tuple[Tensor, Tensor]:
         """(residual stream, what the block adds to it last and the next norm takes in), of `asked_U` or of all."""
@@ -113,8 +115,9 @@ class _Pass:
         """What a block does after its keys and values, for `asked_U` or for all."""
         attention, mlp, places = layer.self_attn, layer.mlp, self._places
         if asked_U is not None:
-            x_UD, normed_UD = (tensor_UD.index_select(0, asked_U) for tensor_UD in (x_UD, normed_UD))
-            places = places.only(asked_U)
+            places = places.only(asked_U).filled()
+            index_U = _lengthened(asked_U, places)
+            x_UD, normed_UD = (tensor_UD.index_select(0, index_U) for tensor_UD in (x_UD, normed_UD))
         q_RHLW = self._heads(attention, "q", normed_UD, places)
         mixed_RHLW = fused.attention(q_RHLW, *kept, places, scale=attention.scaling)
         x_UD, normed_UD = self.norm(
@@ -136,6 +139,11 @@ class _Pass:
             flat = heads_UD.float().view(-1, attention.head_dim)
             heads_UD = self.norm(norm, flat, None)[1].view(heads_UD.shape)
         return fused.to_rows(heads_UD, places, num_heads, self._rotary)
+
+
+def _lengthened(indices_U: Tensor, places: Places) -> Tensor:
+    """With something for the fillers: nothing comes of it, nor any gradient."""
+    return pad(indices_U, (0, len(places.place_N) - len(indices_U)))
 
 
 def rotary(body: Any, num_positions: int) -> tuple[Tensor, Tensor]:

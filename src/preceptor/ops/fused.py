@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
 from preceptor.ops.compiled import STORED, Kernels, address, build
 
@@ -30,6 +31,20 @@ _SIGNATURES = {
 }
 _SLICES = 64
 """Partial sums of a weight's gradient: a number of its own, so that results do not depend on the number of threads."""
+
+
+NOWHERE = -1
+"""The place of a filler: no attention sees it, and what it gets out of attention is 0."""
+
+
+def round_number(num: int) -> int:
+    """The next number of which there are few: 32 between a power of two and the next, so it is at most a 32nd more.
+
+    Matrix products are compiled for each number of tokens that comes, which takes time, and memory for as long as they
+    are kept.
+    """
+    step = max(16, 1 << max(0, num.bit_length() - 6))
+    return -(-num // step) * step
 
 
 @functools.cache
@@ -97,7 +112,7 @@ class Places:
     num_rows: int
     num_columns: int
     place_N: Tensor
-    """int32 index into the flattened rows."""
+    """int32 index into the flattened rows, or NOWHERE."""
     position_N: Tensor
     """int32 position for the rotary embedding."""
     prefix_start_RL: Tensor
@@ -109,6 +124,11 @@ class Places:
     def only(self, index_M: Tensor) -> "Places":
         """The same rows with some of the tokens."""
         return replace(self, place_N=self.place_N[index_M], position_N=self.position_N[index_M])
+
+    def filled(self) -> "Places":
+        """The same rows with fillers after the tokens, so that their number is a round one."""
+        more = (0, round_number(len(self.place_N)) - len(self.place_N))
+        return replace(self, place_N=pad(self.place_N, more, value=NOWHERE), position_N=pad(self.position_N, more))
 
 
 class _MoveHeads(torch.autograd.Function):
@@ -132,12 +152,8 @@ def _move_heads(
 ) -> Tensor:
     num = len(places.place_N)
     width = x.shape[-1] // num_heads if to_rows else x.shape[-1]
-    if to_rows:
-        shape = (places.num_rows, num_heads, places.num_columns, width)
-        is_full = num == places.num_rows * places.num_columns
-        moved = (torch.empty if is_full else torch.zeros)(
-            shape, dtype=x.dtype
-        )  # a gap must be finite: it gets weight 0
+    if to_rows:  # a gap must be finite: it gets weight 0
+        moved = torch.zeros(places.num_rows, num_heads, places.num_columns, width, dtype=x.dtype)
     else:
         moved = torch.empty(num, num_heads * width, dtype=x.dtype)
     cosine, sine = rotary or (None, None)
@@ -277,4 +293,9 @@ def head_logprobs(
 
     Both in fp32 nats, (N,); logits are computed `chunk_size` tokens at a time, in the type of `hidden_ND`.
     """
-    return _HeadLogprobs.apply(hidden_ND, weight_VD, tokens_N, temperature, chunk_size)  # type: ignore[no-untyped-call, no-any-return]
+    num = len(tokens_N)
+    more = round_number(num) - num
+    filled_ND, tokens_N = pad(hidden_ND, (0, 0, 0, more)), pad(tokens_N, (0, more))
+    columns = _HeadLogprobs.apply(filled_ND, weight_VD, tokens_N, temperature, chunk_size)  # type: ignore[no-untyped-call]
+    logprobs_N, entropy_N = (column_N[:num] for column_N in columns)
+    return logprobs_N, entropy_N

@@ -71,13 +71,18 @@ void add_rms_norm_backward(const float *sum, const float *weight, const float *i
 
 // Tokens (N, H·W) to attention rows (R, H, L, W): token n goes to place[n] = row · L + column. With tables of cosines
 // and sines (position, W), halves of each head are rotated by the token's position on the way (by minus it when
-// `backwards`); gaps are not touched. `to_rows` false goes the other way, which is also the gradient.
+// `backwards`); gaps are not touched. `to_rows` false goes the other way, which is also the gradient. A token whose place
+// is negative stands nowhere: it leaves the rows alone and gets zeros out of them.
 void move_heads(const T *from, T *to, const int32_t *place, const int32_t *position, const float *cosine, const float *sine,
                 int64_t N, int64_t H, int64_t L, int64_t W, int64_t to_rows, int64_t backwards) {
     float direction = backwards ? -1.0f : 1.0f;
     int64_t half = W / 2;
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < N; n++) {
+        if (place[n] < 0) {
+            if (!to_rows) memset((void *)(to + n * H * W), 0, H * W * sizeof(T));
+            continue;
+        }
         int64_t row = place[n] / L, column = place[n] % L;
         const float *cos_n = cosine ? cosine + (int64_t)position[n] * W : nullptr;
         const float *sin_n = sine ? sine + (int64_t)position[n] * W : nullptr;
