@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from preceptor.models.precision import product_dtype
@@ -59,7 +58,7 @@ def _has_block(layer: Any) -> bool:
 def hidden_states(model: Any, layout: Layout, tokens_N: Tensor, asked_M: Tensor) -> Tensor:
     """Last hidden states of the tokens asked for, normed, (M, D) in the type of products.
 
-    The last layer makes its products for these alone, but for keys and values; attention goes over whole rows.
+    The last layer makes its products for these and fillers, but for keys and values; attention goes over whole rows.
     """
     asked_M = asked_M if layout.index_N is None else layout.index_N[asked_M]
     asked_U, index_M = torch.unique(asked_M, return_inverse=True)
@@ -97,7 +96,7 @@ class _Pass:
 
     def embed(self, tokens_U: Tensor) -> Tensor:
         """The residual stream of the tokens, and of the fillers that follow them."""
-        return self._embed_tokens(_lengthened(tokens_U, self._places)).float()
+        return self._embed_tokens(fused.repeated(tokens_U, len(self._places.place_N))).float()
 
     def block(self, layer: Any, x_UD: Tensor, delta_UD: Tensor | None, asked_U: Tensor | None) -> tuple[Tensor, Tensor]:
         """(residual stream, what the block adds to it last and the next norm takes in), of `asked_U` or of all."""
@@ -116,7 +115,7 @@ class _Pass:
         attention, mlp, places = layer.self_attn, layer.mlp, self._places
         if asked_U is not None:
             places = places.only(asked_U).filled()
-            index_U = _lengthened(asked_U, places)
+            index_U = fused.repeated(asked_U, len(places.place_N))
             x_UD, normed_UD = (tensor_UD.index_select(0, index_U) for tensor_UD in (x_UD, normed_UD))
         q_RHLW = self._heads(attention, "q", normed_UD, places)
         mixed_RHLW = fused.attention(q_RHLW, *kept, places, scale=attention.scaling)
@@ -139,11 +138,6 @@ class _Pass:
             flat = heads_UD.float().view(-1, attention.head_dim)
             heads_UD = self.norm(norm, flat, None)[1].view(heads_UD.shape)
         return fused.to_rows(heads_UD, places, num_heads, self._rotary)
-
-
-def _lengthened(indices_U: Tensor, places: Places) -> Tensor:
-    """With something for the fillers: nothing comes of it, nor any gradient."""
-    return pad(indices_U, (0, len(places.place_N) - len(indices_U)))
 
 
 def rotary(body: Any, num_positions: int) -> tuple[Tensor, Tensor]:

@@ -38,13 +38,18 @@ NOWHERE = -1
 
 
 def round_number(num: int) -> int:
-    """The next number of which there are few: 32 between a power of two and the next, so it is at most a 32nd more.
+    """The next multiple of 16; above 512 the next of 32 numbers between a power of two and the next.
 
     Matrix products are compiled for each number of tokens that comes, which takes time, and memory for as long as they
     are kept.
     """
     step = max(16, 1 << max(0, num.bit_length() - 6))
     return -(-num // step) * step
+
+
+def repeated(x: Tensor, num: int) -> Tensor:
+    """`x` (N, …) with its first row again, up to `num` rows: no number comes that is not there."""
+    return torch.cat([x, x[:1].expand(num - len(x), *x.shape[1:])])
 
 
 @functools.cache
@@ -294,8 +299,8 @@ def head_logprobs(
     Both in fp32 nats, (N,); logits are computed `chunk_size` tokens at a time, in the type of `hidden_ND`.
     """
     num = len(tokens_N)
-    more = round_number(num) - num
-    filled_ND, tokens_N = pad(hidden_ND, (0, 0, 0, more)), pad(tokens_N, (0, more))
-    columns = _HeadLogprobs.apply(filled_ND, weight_VD, tokens_N, temperature, chunk_size)  # type: ignore[no-untyped-call]
+    whole, rest = num // chunk_size * chunk_size, num % chunk_size
+    hidden_ND, tokens_N = (repeated(x, whole + min(round_number(rest), chunk_size)) for x in (hidden_ND, tokens_N))
+    columns = _HeadLogprobs.apply(hidden_ND, weight_VD, tokens_N, temperature, chunk_size)  # type: ignore[no-untyped-call]
     logprobs_N, entropy_N = (column_N[:num] for column_N in columns)
     return logprobs_N, entropy_N
