@@ -132,6 +132,7 @@ def test_round_numbers_by_hand() -> None:
     assert [fused.round_number(num) for num in (0, 1, 16, 17, 500, 513, 1025, 4000, 8191, 8192, 8193)] == [
         0, 16, 16, 32, 512, 528, 1056, 4032, 8192, 8192, 8448
     ]  # fmt: skip
+    assert [fused.round_number(num, 8) for num in (1, 9, 255, 257, 513, 1025)] == [8, 16, 256, 264, 528, 1056]
 
 
 @pytest.mark.parametrize("dtype", TYPES)

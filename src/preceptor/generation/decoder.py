@@ -21,12 +21,13 @@ from preceptor.models.forward import has_plain_head, has_trunk
 from preceptor.models.precision import product_dtype
 from preceptor.ops import decoding
 from preceptor.ops.compiled import address
+from preceptor.ops.fused import round_number
 from preceptor.text.packing import Layout
 
 READ_TOKENS = 8192
 """Prompts are read about so many tokens at a time: bounds the memory of reading."""
 ROWS = 8
-"""Products are made of so many rows, or a multiple: for each new number oneDNN first compiles a product."""
+"""Products are made of a multiple of so many rows: decoding has few, and a filler costs more than in training."""
 HEAD_NORMS = ("q_norm", "k_norm")
 """Norms of each head, as in Qwen3."""
 
@@ -181,7 +182,7 @@ class FusedDecoder:
 
     def step(self, slots_A: Tensor, tokens_A: Tensor) -> Tensor:
         """Logits of the next token, (A, V), after one more token of each row."""
-        num = min(-(-len(slots_A) // ROWS) * ROWS, len(self._normed_AD))
+        num = min(round_number(len(slots_A), ROWS), len(self._normed_AD))
         x_AD = embedding(tokens_A, self._embeddings).float()
         delta_AD: Tensor | None = None
         normed_AD, mixed_AD, gated_AF = self._normed_AD[:num], self._mixed_AD[:num], self._gated_AF[:num]

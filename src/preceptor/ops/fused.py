@@ -37,19 +37,19 @@ NOWHERE = -1
 """The place of a filler: no attention sees it, and what it gets out of attention is 0."""
 
 
-def round_number(num: int) -> int:
-    """The next multiple of 16; above 512 the next of 32 numbers between a power of two and the next.
+def round_number(num: int, least_step: int = 16) -> int:
+    """The next multiple of `least_step`, or of a larger power of two where over 32 would lie in an octave.
 
     Matrix products are compiled for each number of tokens that comes, which takes time, and memory for as long as they
     are kept.
     """
-    step = max(16, 1 << max(0, num.bit_length() - 6))
+    step = max(least_step, 1 << max(0, num.bit_length() - 6))
     return -(-num // step) * step
 
 
 def repeated(x: Tensor, num: int) -> Tensor:
     """`x` (N, …) with its first row again, up to `num` rows: no number comes that is not there."""
-    return torch.cat([x, x[:1].expand(num - len(x), *x.shape[1:])])
+    return x if len(x) == num else torch.cat([x, x[:1].expand(num - len(x), *x.shape[1:])])
 
 
 @functools.cache
@@ -301,6 +301,8 @@ def head_logprobs(
     num = len(tokens_N)
     whole, rest = num // chunk_size * chunk_size, num % chunk_size
     hidden_ND, tokens_N = (repeated(x, whole + min(round_number(rest), chunk_size)) for x in (hidden_ND, tokens_N))
-    columns = _HeadLogprobs.apply(hidden_ND, weight_VD, tokens_N, temperature, chunk_size)  # type: ignore[no-untyped-call]
-    logprobs_N, entropy_N = (column_N[:num] for column_N in columns)
-    return logprobs_N, entropy_N
+    columns: tuple[Tensor, Tensor] = _HeadLogprobs.apply(  # type: ignore[no-untyped-call]
+        hidden_ND, weight_VD, tokens_N, temperature, chunk_size
+    )
+    logprobs_N, entropy_N = columns
+    return logprobs_N[:num], entropy_N[:num]
