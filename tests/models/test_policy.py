@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, BloomConfig, Gemma2Config, Mistra
 from preceptor.errors import UserError
 from preceptor.generation.base import Sampled
 from preceptor.models import policy as policy_module
-from preceptor.models.forward import EAGER_TOKENS, can_pack, has_plain_head, set_recompute
+from preceptor.models.forward import EAGER_TOKENS, can_pack, has_plain_head, has_trunk, set_recompute
 from preceptor.models.load import load_policy
 from preceptor.models.policy import Policy
 from preceptor.text.batches import Rollout, pack, rollout_from
@@ -251,9 +251,12 @@ def test_batches_of_about_one_size_make_the_same_products() -> None:
 def test_no_number_is_read_that_belongs_to_no_token() -> None:
     """Products are filled up to round numbers of tokens with tokens of the text: 0 times what is not finite is NaN."""
     policy = build("llama")
+    batch = pack([([7, 8, 9] * 6, [False] + [True] * 17)], max_tokens=200)
+    policy.nll(batch)  # what the model computes is tried out: with the weights below it would not pass
+    assert has_trunk(policy.model)
+    assert has_plain_head(policy.model)
     with torch.no_grad():
         for value, token in ((float("nan"), 0), (float("inf"), policy.chat.pad_id)):
             policy.model.get_input_embeddings().weight[token] = value
-    loss, _ = policy.nll(pack([([7, 8, 9] * 6, [False] + [True] * 17)], max_tokens=200))
-    loss.backward()
+    policy.nll(batch)[0].backward()
     assert all(parameter.grad.isfinite().all() for parameter in policy.parameters())
